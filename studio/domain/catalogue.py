@@ -1,0 +1,38 @@
+"""The Gemma models a writer can choose from, with what has to be known before one is fetched.
+
+Sizes are bf16 weights in GB (parameters x 2 bytes), from the models' published configs. Gates: Google's own Gemma 2 and 3 pages ask for a
+login and a click on the licence; `mirror` names an ungated copy of the same weights.
+"""
+
+from dataclasses import dataclass
+
+PRACTICE = "practice"
+
+
+@dataclass(frozen=True)
+class BaseModel:
+    """One entry of the list. `parameters` counts the text part."""
+
+    id: str
+    title: str
+    sentence: str
+    repo: str = ""
+    mirror: str = ""
+    parameters: int = 0
+    gigabytes: float = 0.0
+    licence: str = "Gemma Terms of Use"
+    gated: bool = True
+
+
+MODELS: tuple[BaseModel, ...] = (
+    BaseModel(PRACTICE, "Practice model", "For learning the studio, not for real characters.", parameters=5_577_728, gigabytes=0.011, licence="see its card", gated=False),
+    BaseModel("gemma-3-270m", "Gemma 3, 270M", "Small and quick. A first real voice on any computer.", "google/gemma-3-270m-it", "unsloth/gemma-3-270m-it", 268_098_176, 0.54),
+    BaseModel("gemma-3-1b", "Gemma 3, 1B", "The best start for most characters.", "google/gemma-3-1b-it", "unsloth/gemma-3-1b-it", 999_885_952, 2.0),
+    BaseModel("gemma-2-2b", "Gemma 2, 2B", "An older model with a lively tone.", "google/gemma-2-2b-it", "unsloth/gemma-2-2b-it", 2_614_341_888, 5.2),
+    BaseModel("gemma-3-4b", "Gemma 3, 4B", "Richer answers. Wants a graphics card with 8 GB or more.", "google/gemma-3-4b-it", "unsloth/gemma-3-4b-it", 3_880_099_328, 8.6),
+    BaseModel("gemma-4-e2b", "Gemma 4, E2B", "New and thoughtful. Wants a graphics card with 10 GB.", "google/gemma-4-E2B-it", "unsloth/gemma-4-E2B-it", 5_100_000_000, 10.2, "Apache 2.0", False),
+    BaseModel("gemma-4-e4b", "Gemma 4, E4B", "New, larger. Wants a graphics card with 12 GB.", "google/gemma-4-E4B-it", "unsloth/gemma-4-E4B-it", 8_000_000_000, 16.0, "Apache 2.0", False),
+    BaseModel("gemma-2-9b", "Gemma 2, 9B", "Large. Wants a graphics card with 12 GB.", "google/gemma-2-9b-it", "unsloth/gemma-2-9b-it", 9_241_705_984, 18.5),
+    BaseModel("gemma-3-12b", "Gemma 3, 12B", "Large and expressive. Wants a graphics card with 16 GB.", "google/gemma-3-12b-it", "unsloth/gemma-3-12b-it", 11_766_000_000, 24.4),
+    BaseModel("gemma-4-12b", "Gemma 4, 12B", "The most able. Wants a graphics card with 16 GB.", "google/gemma-4-12B-it", "", 11_900_000_000, 23.8, "Apache 2.0", False),
+)  # fmt: skip

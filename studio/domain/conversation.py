@@ -1,0 +1,137 @@
+"""An example conversation: turns that alternate between a visitor and the character."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from studio.domain.errors import BadFile, StudioError
+
+Role = Literal["user", "model"]
+ROLES: tuple[Role, Role] = ("user", "model")
+LONGEST_TEXT = 100_000  # characters in one turn
+MOST_TURNS = 500
+LONGEST_TITLE = 200
+
+
+@dataclass(frozen=True)
+class Turn:
+    """One line of dialogue. `id` is stable over edits, so that two windows can be merged turn by turn."""
+
+    id: str
+    role: Role
+    text: str
+
+
+@dataclass(frozen=True)
+class Conversation:
+    """A titled list of turns, as it is stored, shown and learned."""
+
+    id: str
+    title: str
+    turns: tuple[Turn, ...] = ()
+    tags: tuple[str, ...] = field(default=())
+
+    @property
+    def words(self) -> int:
+        """Number of words in all turns."""
+        return sum(len(turn.text.split()) for turn in self.turns)
+
+    @property
+    def replies(self) -> tuple[str, ...]:
+        """The texts the character says."""
+        return tuple(turn.text for turn in self.turns if turn.role == "model")
+
+    def body(self) -> str:
+        """Canonical JSON (sorted keys, no spaces): what is stored and hashed. The id is the record's, not the body's."""
+        turns = [{"id": t.id, "role": t.role, "text": t.text} for t in self.turns]
+        return json.dumps({"tags": list(self.tags), "title": self.title, "turns": turns}, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+
+
+def from_body(identifier: str, body: str) -> Conversation:
+    """The conversation whose `body()` this is."""
+    value = json.loads(body)
+    return Conversation(identifier, value["title"], tuple(Turn(**t) for t in value["turns"]), tuple(value["tags"]))
+
+
+def fault(title: Any, turns: Any) -> str:
+    """What is wrong with an edited conversation, as a sentence; empty when nothing is. The only validation there is."""
+    if not isinstance(title, str) or len(title) > LONGEST_TITLE:
+        return f"A title has at most {LONGEST_TITLE} characters."
+    if not isinstance(turns, list) or len(turns) > MOST_TURNS:
+        return f"A conversation has at most {MOST_TURNS} lines. Continue in a new one."
+    seen: set[str] = set()
+    for n, turn in enumerate(turns, 1):
+        if not isinstance(turn, dict) or set(turn) != {"id", "role", "text"} or turn["role"] not in ROLES:
+            return f"Line {n} is not a line of dialogue."
+        if not isinstance(turn["id"], str) or not 0 < len(turn["id"]) <= 64 or turn["id"] in seen:
+            return f"Line {n} has no name of its own."
+        if not isinstance(turn["text"], str) or len(turn["text"]) > LONGEST_TEXT:
+            return f"Line {n} is longer than {LONGEST_TEXT:,} characters. Split it."
+        if not _is_unicode(turn["text"]) or not _is_unicode(title):
+            return f"Line {n} holds half a character that can't be stored. Type it again."
+        seen.add(turn["id"])
+    return ""
+
+
+def _is_unicode(text: str) -> bool:
+    # A lone surrogate is legal JSON but can be neither written as UTF-8 nor sent to the browser.
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def turn_id(seed: str, n: int) -> str:
+    """A stable 16-digit name for the n-th turn of something imported."""
+    return hashlib.sha256(f"{seed}:{n}".encode()).hexdigest()[:16]
+
+
+def to_messages(turns: Iterable[Turn]) -> list[dict[str, str]]:
+    """Turns in the field's common shape: `[{"role": "user" | "assistant", "content": text}]`."""
+    return [{"role": "assistant" if t.role == "model" else "user", "content": t.text} for t in turns]
+
+
+def from_messages(identifier: str, value: Any) -> Conversation:
+    """A conversation from `{"messages": [...], "title"?, "tags"?}`; raises BadFile with a sentence without the place."""
+    if not isinstance(value, Mapping) or not isinstance(value.get("messages"), list):
+        raise BadFile("has no list called messages")
+    turns = []
+    for n, message in enumerate(value["messages"]):
+        role = message.get("role") if isinstance(message, Mapping) else None
+        content = message.get("content") if isinstance(message, Mapping) else None
+        if role not in ("user", "assistant", "model") or not isinstance(content, str):
+            raise BadFile(f"message {n + 1} needs a role (user or assistant) and a text as content")
+        turns.append(Turn(turn_id(identifier, n), "user" if role == "user" else "model", content))
+    title = value.get("title") or (turns[0].text[:60] if turns else "Untitled")
+    tags = value.get("tags") or []
+    if not isinstance(tags, list) or not all(isinstance(tag, str) for tag in tags):
+        raise BadFile("has tags that are not a list of words")
+    problem = fault(title, [{"id": t.id, "role": t.role, "text": t.text} for t in turns])
+    if problem:
+        raise BadFile(problem)
+    return Conversation(identifier, title, tuple(turns), tuple(tags))
+
+
+def from_jsonl(text: str, source: str, prefix: str) -> list[Conversation]:
+    """All conversations of a messages file. A bad line raises BadFile naming file, line and what to do; nothing is half read."""
+    conversations = []
+    # Only "\n" ends a line: str.splitlines() would also cut at U+2028, which is legal inside a JSON string.
+    for n, line in enumerate(text.removeprefix("\ufeff").split("\n"), 1):
+        if not line.strip():
+            continue
+        try:
+            conversations.append(from_messages(f"{prefix}{n:04d}", json.loads(line)))
+        except (ValueError, RecursionError) as error:
+            raise BadFile(f"{source}, line {n}: this is not a line of JSON ({error}). Mend or remove that line; nothing was brought in.") from error
+        except StudioError as error:
+            raise BadFile(f"{source}, line {n}: {error}. Mend or remove that line; nothing was brought in.") from error
+    return conversations
+
+
+def to_jsonl(conversations: Iterable[Conversation]) -> str:
+    """The messages file: one conversation a line."""
+    rows = ({"title": c.title, "tags": list(c.tags), "messages": to_messages(c.turns)} for c in conversations)
+    return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)

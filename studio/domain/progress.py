@@ -1,0 +1,112 @@
+"""What a job has said so far, and what that means in plain words.
+
+A job appends one JSON object a line to `events.jsonl`. Kinds: `phase` {text}, `start` {steps, epochs, ...}, `step` {step, loss, ...},
+`evaluation` {step, epoch, loss, best}, `sample` {step, epoch, prompt, text}, `saved` {step}, `note` {text}, `done` {...}, `stopped` {...},
+`failed` {message}. Every event carries `at`, seconds since 1970.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+State = Literal["waiting", "running", "done", "stopped", "interrupted", "failed"]
+Event = Mapping[str, Any]
+
+
+def read(text: str) -> list[dict[str, Any]]:
+    """The events in a journal; a last line without its end of line is still being written and is left out."""
+    events = []
+    for line in text.split("\n")[:-1]:
+        try:
+            value = json.loads(line)
+        except ValueError:
+            continue  # a line torn by a power cut in the middle of the file: what stands around it is still true
+        if isinstance(value, dict) and "kind" in value:
+            events.append(value)
+    return events
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """A training run as its journal tells it. Losses are mean nats per learned token."""
+
+    phase: str = ""
+    step: int = 0
+    steps: int = 0
+    epochs: int = 0
+    epoch: float = 0.0
+    seconds_left: float | None = None
+    learned: tuple[tuple[int, float], ...] = ()  # (step, training loss)
+    unseen: tuple[tuple[int, float], ...] = ()  # (step, validation loss); step 0 is the base model
+    best_step: int | None = None
+    takes: tuple[tuple[float, str, str], ...] = ()  # (epoch, prompt, answer), in order; epoch 0 is before learning
+    tokens_per_second: float | None = None
+    memory_mb: float | None = None
+    saved_at: float | None = None
+    ended: Event = field(default_factory=dict)
+
+
+def lesson(events: Iterable[Event]) -> Lesson:
+    """Fold a training journal into one picture. After a resume the journal repeats steps; the later line counts."""
+    phase, facts, learned, unseen, takes = "", {}, {}, {}, []
+    last: dict[str, Any] = {}
+    saved, ended, began, first_step, ran = None, {}, None, None, 0.0
+    for event in events:
+        kind = event["kind"]
+        if kind == "phase":
+            phase = event["text"]
+        elif kind == "start":
+            facts, began, first_step, ended = dict(event), event["at"], event.get("from_step", 0), {}
+            learned = {s: v for s, v in learned.items() if s <= first_step}
+            unseen = {s: v for s, v in unseen.items() if s <= first_step}
+            takes = [t for t in takes if t[3] <= first_step]
+            last = {"step": first_step, "at": event["at"]}
+        elif kind == "step":
+            learned[event["step"]] = event["loss"]
+            last = dict(event)
+        elif kind == "evaluation":
+            unseen[event["step"]] = event["loss"]
+        elif kind == "sample":
+            takes.append((event["epoch"], event["prompt"], event["text"], event["step"]))
+        elif kind == "saved":
+            saved = event["at"]
+        elif kind in ("done", "stopped", "failed"):
+            ended = event
+    steps = facts.get("steps", 0)
+    step = last.get("step", 0)
+    left = None
+    if began is not None and first_step is not None and step > first_step and not ended:
+        ran = last["at"] - began
+        left = ran / (step - first_step) * max(0, steps - step)
+    best = min(unseen, key=lambda s: (unseen[s], s)) if unseen else None
+    return Lesson(
+        phase, step, steps, facts.get("epochs", 0), last.get("epoch", 0.0), left, tuple(sorted(learned.items())), tuple(sorted(unseen.items())), best,
+        tuple(t[:3] for t in takes), last.get("tokens_per_second"), last.get("memory_mb"), saved, ended,
+    )  # fmt: skip
+
+
+def reading(lesson: Lesson) -> tuple[Literal["ok", "look", ""], str, str]:
+    """How to read the curve: (mark, two words, a sentence). Empty while there is too little to read."""
+    unseen = [loss for step, loss in lesson.unseen]
+    if len(unseen) < 3:
+        return "", "", ""
+    best, first, now = min(unseen), unseen[0], unseen[-1]
+    if any(not loss < float("inf") for loss in unseen):
+        return "look", "Unsteady.", "The lines jump. Stop, and choose a smaller step size."
+    if now > best * 1.02 and unseen.index(best) < len(unseen) - 1:
+        return "look", "Starting to memorise.", "The unseen line has turned up. The best version so far is kept."
+    if best > first * 0.98:
+        return "look", "Not learning yet.", "The lines are flat. Wait one more pass, or choose Patient."
+    return "ok", "Going well.", "Both lines fall together, so the voice is being learned, not memorised."
+
+
+def in_words(seconds: float) -> str:
+    """A length of time as people say it: “40 seconds”, “about four minutes”, “about two hours”."""
+    numbers = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+    if seconds < 55:
+        rounded = max(5, round(seconds / 5) * 5)
+        return f"{rounded} seconds"
+    amount, unit = (round(seconds / 60), "minute") if seconds < 5400 else (round(seconds / 3600), "hour")
+    amount = max(1, amount)
+    return f"about {numbers[amount] if amount < 10 else amount} {unit}{'' if amount == 1 else 's'}"

@@ -1,0 +1,64 @@
+"""The grammar the practice model's own training text is written in: `(a|b)` picks one, `[word]` takes one from a list."""
+
+import random
+import re
+from dataclasses import dataclass
+
+from studio.domain.errors import BadFile
+
+_LIST = re.compile(r"^([a-z]+) = (.+)$")
+_SLOT = re.compile(r"\[([a-z]+)(\d*)\]")
+_CHOICE = re.compile(r"\(([^()]*\|[^()]*)\)")
+
+
+@dataclass(frozen=True)
+class Sketch:
+    """One written exchange with its open places; `lines` alternate visitor, answer."""
+
+    lines: tuple[str, ...]
+    lists: dict[str, tuple[str, ...]]
+    system: str
+
+    def expand(self, rng: random.Random) -> list[str]:
+        """One finished exchange: the same slot name gets the same word throughout, `[word2]` a different one."""
+        chosen: dict[str, str] = {}
+
+        def word(match: re.Match[str]) -> str:
+            key = match[0]
+            if key not in chosen:
+                free = [w for w in self.lists[match[1]] if w not in chosen.values()] or list(self.lists[match[1]])
+                chosen[key] = rng.choice(free)
+            return chosen[key]
+
+        picked = [_CHOICE.sub(lambda m: rng.choice(m[1].split("|")), line) for line in self.lines]
+        return [" ".join(_SLOT.sub(word, line).split()) for line in picked]
+
+
+def read(text: str, source: str) -> list[Sketch]:
+    """All exchanges of one practice text file; raises BadFile naming the line."""
+    lists: dict[str, tuple[str, ...]] = {}
+    sketches: list[Sketch] = []
+    lines: list[str] = []
+    system = ""
+    for n, raw in enumerate([*text.split("\n"), ""], 1):
+        line = raw.strip()
+        if not line:
+            if len(lines) % 2:
+                raise BadFile(f"{source}, line {n}: an exchange has to end with an answer (a line that begins with <).")
+            if lines:
+                sketches.append(Sketch(tuple(lines), lists, system))
+                lines = []
+        elif line.startswith("#"):
+            continue
+        elif line.startswith("system:"):
+            system = line.removeprefix("system:").strip()
+        elif line[:2] == ("> " if len(lines) % 2 == 0 else "< "):
+            unknown = [name for name, _ in _SLOT.findall(line) if name not in lists]
+            if unknown:
+                raise BadFile(f"{source}, line {n}: there is no list called {unknown[0]}.")
+            lines.append(line[2:])
+        elif match := _LIST.match(line):
+            lists[match[1]] = tuple(word.strip() for word in match[2].split(","))
+        else:
+            raise BadFile(f"{source}, line {n}: expected a line beginning with {'>' if len(lines) % 2 == 0 else '<'}.")
+    return sketches

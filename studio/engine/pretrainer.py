@@ -1,0 +1,359 @@
+"""Makes the practice model: a small Gemma 3 trained from nothing on everyday talk, resumable, from a fixed seed.
+
+    python -m studio.engine.pretrainer --corpus FOLDER [--work FOLDER] [--out assets/practice-model] [--steps N]
+
+`FOLDER` holds the two conversation files the model card names (they are not part of this repository). What comes out is an ordinary
+`Gemma3ForCausalLM` folder beside `recipe.json` and `curve.csv`.
+"""
+
+import argparse
+import csv
+import hashlib
+import json
+import math
+import os
+import random
+import shutil
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from safetensors.torch import save_file
+from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
+from transformers import Gemma3ForCausalLM, Gemma3TextConfig, PreTrainedTokenizerFast
+
+from studio.domain import gemma, smalltalk
+from studio.domain.conversation import Turn
+
+HERE = Path(__file__).resolve().parents[2]
+SPACE = "▁"
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything that decides the practice model. Token counts are per optimiser step."""
+
+    seed: int = 7
+    vocab: int = 4096
+    hidden: int = 256
+    layers: int = 6
+    heads: int = 4
+    mlp: int = 768
+    window: int = 256
+    longest: int = 320  # tokens in a row; longer conversations are cut at a visitor's turn
+    batch_tokens: int = 6144
+    steps: int = 2400
+    warmup: int = 100
+    learning_rate: float = 2e-3
+    weight_decay: float = 0.1
+    own: float = 0.4  # share of rows written for this project in the neutral voice
+    voices: float = 0.3  # share of rows in the other voices
+    topical: float = 0.1  # share of rows from Topical-Chat; the rest is Synthetic-Persona-Chat
+
+
+# ---------------------------------------------------------------- text
+def controls() -> list[str]:
+    """Gemma 3's first 107 pieces, at Gemma's own ids."""
+    return ["<pad>", "<eos>", "<bos>", "<unk>", "<mask>", "[multimodal]", *(f"<unused{n}>" for n in range(99)), "<start_of_turn>", "<end_of_turn>"]
+
+
+def corpus(folder: Path, name: str) -> list[dict]:
+    """The conversations of one file: `{"turns": [{"speaker", "text"}], "personas"?}`."""
+    with open(folder / name, encoding="utf-8") as lines:
+        return [json.loads(line) for line in lines if line.strip()]
+
+
+def sketches(folder: Path) -> list[smalltalk.Sketch]:
+    """All practice exchanges of one folder."""
+    return [s for file in sorted(folder.glob("*.txt")) for s in smalltalk.read(file.read_text("utf-8"), file.name)]
+
+
+def tidy(text: str) -> str:
+    """Corpus text with curly quotes, dashes and doubled spaces evened out: a small vocabulary has no room for look-alikes."""
+    for old, new in (("’", "'"), ("‘", "'"), ("“", '"'), ("”", '"'), ("—", ", "), ("–", "-"), ("…", "...")):
+        text = text.replace(old, new)
+    return " ".join(text.split())
+
+
+def borrowed(rng: random.Random, record: dict) -> tuple[list[Turn], str]:
+    """A stretch of a corpus conversation in which one of the two speakers answers as the model, half of the time under its description."""
+    answers = rng.choice("12")
+    turns = [Turn("", "model" if t["speaker"] == answers else "user", tidy(t["text"])) for t in record["turns"]]
+    starts = [n for n, t in enumerate(turns[:-1]) if t.role == "user"]
+    # Beginnings of conversations are what a newcomer types first, so half of the stretches start there.
+    first = starts[0] if rng.random() < 0.5 else rng.choice(starts)
+    about = record.get("personas", {}).get(answers, [])
+    system = "About you: " + " ".join(tidy(line) for line in about) if about and rng.random() < 0.5 else ""
+    return turns[first:], system
+
+
+def written(rng: random.Random, sketch: smalltalk.Sketch, pool: list[smalltalk.Sketch]) -> tuple[list[Turn], str]:
+    """A practice exchange; now and then several of the same voice in a row, so that the model has seen a subject change."""
+    lines = sketch.expand(rng)
+    while rng.random() < 0.35 and len(lines) < 8:
+        other = rng.choice(pool)
+        lines += other.expand(rng)
+    return [Turn("", "model" if n % 2 else "user", line) for n, line in enumerate(lines)], sketch.system
+
+
+class Texts:
+    """An endless, seeded stream of rows (token ids), mixed by the recipe's shares."""
+
+    def __init__(self, recipe: Recipe, folder: Path, tokenizer: Tokenizer | None = None) -> None:
+        self.recipe, self.tokenizer = recipe, tokenizer
+        self.persona = corpus(folder, "synthetic-persona-chat.jsonl")
+        self.topical = corpus(folder, "topical-chat.jsonl")
+        self.own = sketches(HERE / "assets/practice-text/neutral")
+        self.voices: dict[str, list[smalltalk.Sketch]] = {}
+        for sketch in sketches(HERE / "assets/practice-text/voices"):
+            self.voices.setdefault(sketch.system, []).append(sketch)
+        # The last conversations of each source are never learned: they measure.
+        self.held = {"borrowed": self.persona[-60:], "own": self.own[::25]}
+        self.persona, self.topical = self.persona[:-60], self.topical[:-60]
+        self.own = [s for n, s in enumerate(self.own) if n % 25]
+
+    def digest(self) -> str:
+        """A hash over all text in use, kept in the recipe file."""
+        parts = (self.persona, self.topical, [asdict(s) for s in self.own], {k: [asdict(s) for s in v] for k, v in self.voices.items()})
+        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+    def draw(self, rng: random.Random) -> tuple[list[Turn], str]:
+        """One conversation and its system text."""
+        share = rng.random()
+        if share < self.recipe.own:
+            return written(rng, rng.choice(self.own), self.own)
+        if share < self.recipe.own + self.recipe.voices:
+            pool = self.voices[rng.choice(sorted(self.voices))]
+            return written(rng, rng.choice(pool), pool)
+        pool = self.topical if share > 1 - self.recipe.topical else self.persona
+        return borrowed(rng, rng.choice(pool))
+
+    def encode(self, turns: list[Turn], system: str) -> list[int]:
+        """Token ids of one row, cut to the recipe's length at the end of a turn where possible."""
+        assert self.tokenizer is not None
+        while True:
+            text = "".join(s.text for s in gemma.segments(turns, system, gemma.GEMMA3))
+            ids = self.tokenizer.encode(text, add_special_tokens=False).ids
+            if len(ids) <= self.recipe.longest or len(turns) <= 2:
+                return ids[: self.recipe.longest]
+            turns = turns[:-1]
+
+    def batches(self, start: int) -> Iterator[list[list[int]]]:
+        """Batches from step `start` on: about `batch_tokens` tokens each, rows of like length together. The same for every start."""
+        step = start
+        while True:
+            rng = random.Random(f"{self.recipe.seed}:{step}")
+            rows: list[list[int]] = []
+            while sum(map(len, rows)) < 8 * self.recipe.batch_tokens:
+                rows.append(self.encode(*self.draw(rng)))
+            rows.sort(key=len)
+            groups, group, total = [], [], 0
+            for row in rows:
+                group.append(row)
+                total += len(row)
+                if total >= self.recipe.batch_tokens:
+                    groups.append(group)
+                    group, total = [], 0
+            rng.shuffle(groups)
+            for rows in groups[:8]:
+                yield rows
+            step += 8
+
+
+def make_tokenizer(recipe: Recipe, texts: Texts) -> Tokenizer:
+    """A SentencePiece-style BPE with byte fallback and Gemma's control tokens, in Gemma 3's own tokenizer.json shape."""
+    rng = random.Random(recipe.seed)
+    lines: list[str] = []
+    for _ in range(60_000):
+        turns, system = texts.draw(rng)
+        lines += [t.text for t in turns] + [system]
+    trainer = Tokenizer(models.BPE())
+    trainer.normalizer = normalizers.Replace(" ", SPACE)
+    trainer.pre_tokenizer = pre_tokenizers.Sequence(
+        [pre_tokenizers.Split(SPACE, "merged_with_next"), pre_tokenizers.Split(Regex(r"[.,!?;:\"()]+|\d"), "isolated")]
+    )
+    seeds = [chr(n) for n in range(33, 127)] + [SPACE, *"éèáíóúñüöäç£€°’‘“”–—…"]
+    taken = [*controls(), "\n", *(f"<0x{n:02X}>" for n in range(256))]
+    trainer.train_from_iterator(
+        lines,
+        trainers.BpeTrainer(vocab_size=recipe.vocab - len(taken), initial_alphabet=seeds, limit_alphabet=len(seeds), min_frequency=4, show_progress=False),
+    )
+    learned = json.loads(trainer.to_str())["model"]
+    pieces = [p for p, _ in sorted(learned["vocab"].items(), key=lambda item: item[1]) if p not in taken]
+    vocab = {piece: n for n, piece in enumerate([*taken, *pieces])}
+    merges = [tuple(m) if isinstance(m, list) else tuple(m.split(" ")) for m in learned["merges"]]
+    tokenizer = Tokenizer(models.BPE(vocab=vocab, merges=merges, unk_token="<unk>", byte_fallback=True, fuse_unk=True))
+    tokenizer.normalizer = normalizers.Replace(" ", SPACE)
+    tokenizer.pre_tokenizer = pre_tokenizers.Split(" ", "merged_with_previous")
+    tokenizer.decoder = decoders.Sequence([decoders.Replace(SPACE, " "), decoders.ByteFallback(), decoders.Fuse()])
+    tokenizer.add_special_tokens([AddedToken(c, normalized=False, special=True) for c in controls()])
+    return tokenizer
+
+
+# ---------------------------------------------------------------- model
+def config_of(recipe: Recipe, vocab: int) -> Gemma3TextConfig:
+    """Gemma 3's architecture at toy size: five local layers to one global, attention scale by head size, head tied to the embedding."""
+    return Gemma3TextConfig(
+        vocab_size=vocab,
+        hidden_size=recipe.hidden,
+        intermediate_size=recipe.mlp,
+        num_hidden_layers=recipe.layers,
+        num_attention_heads=recipe.heads,
+        num_key_value_heads=1,
+        head_dim=recipe.hidden // recipe.heads,
+        query_pre_attn_scalar=recipe.hidden // recipe.heads,
+        sliding_window=recipe.window,
+        layer_types=["full_attention" if (n + 1) % 6 == 0 else "sliding_attention" for n in range(recipe.layers)],
+        max_position_embeddings=2048,
+        tie_word_embeddings=True,
+        pad_token_id=0,
+        eos_token_id=1,
+        bos_token_id=2,
+    )
+
+
+def collate(rows: list[list[int]]) -> dict[str, torch.Tensor]:
+    """Right-padded ids, mask and labels, each (rows, longest row)."""
+    width = max(map(len, rows))
+    ids = torch.tensor([row + [0] * (width - len(row)) for row in rows])
+    mask = torch.tensor([[1] * len(row) + [0] * (width - len(row)) for row in rows])
+    return {"input_ids": ids, "attention_mask": mask, "labels": ids.masked_fill(mask == 0, -100)}
+
+
+def rate(recipe: Recipe, step: int) -> float:
+    """Learning rate at a step: linear warm-up, then a cosine to a fiftieth."""
+    if step < recipe.warmup:
+        return recipe.learning_rate * (step + 1) / recipe.warmup
+    done = (step - recipe.warmup) / max(1, recipe.steps - recipe.warmup)
+    return recipe.learning_rate * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * min(1.0, done))))
+
+
+@torch.no_grad()
+def surprise(model: Gemma3ForCausalLM, rows: list[list[int]]) -> float:
+    """Mean negative log-likelihood per token (nats) over rows never learned."""
+    model.eval()
+    total = count = 0.0
+    for n in range(0, len(rows), 16):
+        batch = collate(rows[n : n + 16])
+        tokens = int((batch["labels"][:, 1:] != -100).sum())
+        with torch.autocast("cpu", torch.bfloat16):
+            total += float(model(**batch).loss) * tokens
+        count += tokens
+    model.train()
+    return total / count
+
+
+def save_state(path: Path, state: dict) -> None:
+    """A checkpoint, complete or absent."""
+    partial = path.with_suffix(".partial")
+    torch.save(state, partial)
+    os.replace(partial, path)
+
+
+def publish(recipe: Recipe, model: Gemma3ForCausalLM, tokenizer: Tokenizer, out: Path) -> None:
+    """The model folder as transformers, peft and the exporter read it: bf16 safetensors, tokenizer.json, config, chat template."""
+    out.mkdir(parents=True, exist_ok=True)
+    fast = PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, bos_token="<bos>", eos_token="<eos>", unk_token="<unk>", pad_token="<pad>", add_bos_token=True,
+        clean_up_tokenization_spaces=False, model_max_length=2048,
+    )
+    fast.chat_template = TEMPLATE
+    fast.save_pretrained(out)
+    weights = {k: v.to(torch.bfloat16).contiguous() for k, v in model.state_dict().items() if k != "lm_head.weight"}
+    save_file(weights, out / "model.safetensors", metadata={"format": "pt"})
+    config = model.config
+    config.dtype = torch.bfloat16
+    config.architectures = ["Gemma3ForCausalLM"]
+    config.save_pretrained(out)
+    generation = {"bos_token_id": 2, "pad_token_id": 0, "eos_token_id": [1, 106], "do_sample": True, "temperature": 0.7, "top_k": 64, "top_p": 0.95}
+    (out / "generation_config.json").write_text(json.dumps(generation, indent=2) + "\n", "utf-8")
+
+
+# The markup of Gemma 3 for plain text messages, written for this model.
+TEMPLATE = (
+    "{{ bos_token }}{% if messages[0]['role'] == 'system' %}{% set lead = messages[0]['content'] + '\n\n' %}{% set turns = messages[1:] %}"
+    "{% else %}{% set lead = '' %}{% set turns = messages %}{% endif %}{% for message in turns %}"
+    "{% if (message['role'] == 'user') != (loop.index0 % 2 == 0) %}{{ raise_exception('Conversation roles must alternate user/assistant/user/assistant/...') }}{% endif %}"
+    "{{ '<start_of_turn>' + ('model' if message['role'] == 'assistant' else message['role']) + '\n' + (lead if loop.first else '') + message['content'] | trim + '<end_of_turn>\n' }}"
+    "{% endfor %}{% if add_generation_prompt %}{{ '<start_of_turn>model\n' }}{% endif %}"
+)
+
+
+def pretrain(recipe: Recipe, folder: Path, work: Path, out: Path) -> None:
+    """Train from nothing or from the last safe copy in `work`; write `out` at the end. Prints a line every 50 steps."""
+    work.mkdir(parents=True, exist_ok=True)
+    texts = Texts(recipe, folder)
+    kept = work / "tokenizer.json"
+    if not kept.exists():
+        make_tokenizer(recipe, texts).save(str(kept))
+    texts.tokenizer = tokenizer = Tokenizer.from_file(str(kept))
+    torch.manual_seed(recipe.seed)
+    model = Gemma3ForCausalLM(config_of(recipe, tokenizer.get_vocab_size()))
+    decay = [p for p in model.parameters() if p.ndim > 1]
+    rest = [p for p in model.parameters() if p.ndim <= 1]
+    groups = [{"params": decay, "weight_decay": recipe.weight_decay}, {"params": rest, "weight_decay": 0.0}]
+    optimizer = torch.optim.AdamW(groups, betas=(0.9, 0.95), fused=True)
+    # A model this small spends its time on elementwise passes; where a C++ compiler is found, fusing them is 1.6 times as fast on two cores.
+    forward = torch.compile(model, dynamic=True) if shutil.which("g++") or shutil.which("clang++") else model
+    rng = random.Random(0)
+    held = {
+        "borrowed": [texts.encode(*borrowed(rng, r)) for r in texts.held["borrowed"]],
+        "own": [texts.encode([Turn("", "model" if n % 2 else "user", line) for n, line in enumerate(s.expand(rng))], "") for s in texts.held["own"]],
+    }
+    step, curve = 0, []
+    safe = work / "state.pt"
+    if safe.exists():
+        state = torch.load(safe, weights_only=True)  # our own file, written by save_state
+        model.load_state_dict(state["model"])
+        optimizer.load_state_dict(state["optimizer"])
+        step, curve = state["step"], state["curve"]
+    print(f"{sum(p.numel() for p in model.parameters()):,} parameters, {tokenizer.get_vocab_size()} pieces, from step {step} of {recipe.steps}", flush=True)
+    model.train()
+    since, tokens, losses = time.monotonic(), 0, []
+    for rows in texts.batches(step):
+        if step >= recipe.steps:
+            break
+        for group in optimizer.param_groups:
+            group["lr"] = rate(recipe, step)
+        batch = collate(rows)
+        with torch.autocast("cpu", torch.bfloat16):
+            loss = forward(**batch).loss
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+        step += 1
+        tokens += int(batch["attention_mask"].sum())
+        losses.append(float(loss.detach()))
+        if step % 50 == 0:
+            line = {"step": step, "loss": sum(losses) / len(losses), "learning_rate": rate(recipe, step)}
+            if step % 200 == 0 or step == recipe.steps:
+                line |= {f"held_{name}": surprise(model, rows) for name, rows in held.items()}
+            print(json.dumps(line | {"tokens_per_second": round(tokens / (time.monotonic() - since))}), flush=True)
+            curve.append(line)
+            since, tokens, losses = time.monotonic(), 0, []
+        if step % 200 == 0 or step == recipe.steps:
+            save_state(safe, {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "step": step, "curve": curve})
+    publish(recipe, model, tokenizer, out)
+    with open(out / "curve.csv", "w", newline="", encoding="utf-8") as file:
+        table = csv.DictWriter(file, ["step", "loss", "learning_rate", "held_borrowed", "held_own"], lineterminator="\n")
+        table.writeheader()
+        table.writerows({k: round(v, 6) for k, v in line.items()} for line in curve)
+    (out / "recipe.json").write_text(json.dumps(asdict(recipe) | {"text_sha256": texts.digest()}, indent=2) + "\n", "utf-8")
+
+
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("--corpus", type=Path, required=True)
+    parser.add_argument("--work", type=Path, default=HERE / ".practice-work")
+    parser.add_argument("--out", type=Path, default=HERE / "assets" / "practice-model")
+    parser.add_argument("--steps", type=int, default=Recipe.steps)
+    given = parser.parse_args()
+    pretrain(Recipe(steps=given.steps), given.corpus, given.work, given.out)
+
+
+if __name__ == "__main__":
+    main()
