@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -82,6 +83,11 @@ def _is_unicode(text: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
+
+
+def findable(text: str) -> str:
+    """A text as a search compares it: small letters, one form of each accent, no zero characters (SQLite would stop at one)."""
+    return unicodedata.normalize("NFC", text).casefold().replace("\0", " ")
 
 
 def turn_id(seed: str, n: int) -> str:

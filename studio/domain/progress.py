@@ -40,6 +40,7 @@ class Lesson:
     learned: tuple[tuple[int, float], ...] = ()  # (step, training loss)
     unseen: tuple[tuple[int, float], ...] = ()  # (step, validation loss); step 0 is the base model
     best_step: int | None = None
+    best_epoch: float | None = None
     takes: tuple[tuple[float, str, str], ...] = ()  # (epoch, prompt, answer), in order; epoch 0 is before learning
     tokens_per_second: float | None = None
     memory_mb: float | None = None
@@ -50,6 +51,7 @@ class Lesson:
 def lesson(events: Iterable[Event]) -> Lesson:
     """Fold a training journal into one picture. After a resume the journal repeats steps; the later line counts."""
     phase, facts, learned, unseen, takes = "", {}, {}, {}, []
+    epochs: dict[int, float] = {}  # of each evaluated step
     last: dict[str, Any] = {}
     saved, ended, began, first_step, ran = None, {}, None, None, 0.0
     for event in events:
@@ -61,12 +63,14 @@ def lesson(events: Iterable[Event]) -> Lesson:
             learned = {s: v for s, v in learned.items() if s <= first_step}
             unseen = {s: v for s, v in unseen.items() if s <= first_step}
             takes = [t for t in takes if t[3] <= first_step]
-            last = {"step": first_step, "at": event["at"]}
+            share = first_step / facts["steps"] if facts.get("steps") else 0.0
+            last = {"step": first_step, "at": event["at"], "epoch": share * facts.get("epochs", 0)}
         elif kind == "step":
             learned[event["step"]] = event["loss"]
             last = dict(event)
         elif kind == "evaluation":
             unseen[event["step"]] = event["loss"]
+            epochs[event["step"]] = event.get("epoch", 0.0)
         elif kind == "sample":
             takes.append((event["epoch"], event["prompt"], event["text"], event["step"]))
         elif kind == "saved":
@@ -82,6 +86,7 @@ def lesson(events: Iterable[Event]) -> Lesson:
     best = min(unseen, key=lambda s: (unseen[s], s)) if unseen else None
     return Lesson(
         phase, step, steps, facts.get("epochs", 0), last.get("epoch", 0.0), left, tuple(sorted(learned.items())), tuple(sorted(unseen.items())), best,
+        epochs[best] if best is not None else None,
         tuple(t[:3] for t in takes), last.get("tokens_per_second"), last.get("memory_mb"), saved, ended,
     )  # fmt: skip
 

@@ -102,7 +102,7 @@ class Texts:
     """An endless, seeded stream of rows (token ids), mixed by the recipe's shares."""
 
     def __init__(self, recipe: Recipe, folder: Path, tokenizer: Tokenizer | None = None) -> None:
-        self.recipe, self.tokenizer = recipe, tokenizer
+        self.recipe, self.tokenizer, self.end = recipe, tokenizer, controls().index("<end_of_turn>")
         self.persona = corpus(folder, "synthetic-persona-chat.jsonl")
         self.topical = corpus(folder, "topical-chat.jsonl")
         self.own = sketches(HERE / "assets/practice-text/neutral")
@@ -133,12 +133,12 @@ class Texts:
     def encode(self, turns: list[Turn], system: str) -> list[int]:
         """Token ids of one row, cut to the recipe's length at the end of a turn where possible."""
         assert self.tokenizer is not None
-        while True:
-            text = "".join(s.text for s in gemma.segments(turns, system, gemma.GEMMA3))
-            ids = self.tokenizer.encode(text, add_special_tokens=False).ids
-            if len(ids) <= self.recipe.longest or len(turns) <= 2:
-                return ids[: self.recipe.longest]
-            turns = turns[:-1]
+        text = "".join(s.text for s in gemma.segments(turns, system, gemma.GEMMA3))
+        ids = self.tokenizer.encode(text, add_special_tokens=False).ids
+        # A turn ends with its mark and a newline; the control tokens keep the tokens of one turn apart from the next.
+        ends = [n + 2 for n, token in enumerate(ids) if token == self.end][1:]
+        fitting = [end for end in ends if end <= self.recipe.longest]
+        return ids[: fitting[-1] if fitting else self.recipe.longest]
 
     def batches(self, start: int) -> Iterator[list[list[int]]]:
         """Batches from step `start` on: about `batch_tokens` tokens each, rows of like length together. The same for every start."""

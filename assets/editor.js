@@ -1,0 +1,172 @@
+// The conversation editor of the Write tab: a vanilla module in an empty element, speaking JSON to the studio. No library, no build step.
+// It is put together here from editor/: shelf (the list), page (the open conversation), character (the margin), turns (the pure part).
+// The query of this file's address goes on to the others, so that a new version of the studio never meets an old half in a browser's cache.
+const version = new URL(import.meta.url).search;
+const from = name => import(`./editor/${name}.js${version}`);
+const [{ el, button, toasts, dialog, keysDialog, KEYS, chord, plural }, { freshId, line, received }, { drafts }, { wire, whyMissing }, { shelf }, { page }, { character }] =
+  await Promise.all(["parts", "turns", "drafts", "wire", "shelf", "page", "character"].map(from));
+
+export function mount(root, { persona = null, onsaved = () => {}, api = wire() } = {}) {
+  if (root.editor) return root.editor;               // js_on_load may run again
+  root.classList.add("ps");
+  const gone = new AbortController(), { signal } = gone;   // window listeners must not outlive the element
+  const channel = new BroadcastChannel("persona-studio");
+  const heard = el("p", { class: "ps-heard", role: "status" });
+  const announce = sentence => { heard.textContent = ""; requestAnimationFrame(() => { heard.textContent = sentence; }); };
+  const picker = el("input", { type: "file", accept: ".jsonl,.json,.txt", hidden: true, "aria-label": "A file of conversations" });
+  const help = keysDialog(), past = dialog("History", el("div", { class: "ps-history" })), curtain = el("div", { class: "ps-curtain", onclick: () => drawer(false) });
+  let who = persona, names = { user: "Visitor", model: "Character" }, ticket = 0, ready = false;
+
+  const list = shelf(api, { choose, create: () => attempt(create, "A new conversation"), bring: () => picker.click(), listed });
+  const margin = character(api, { saved: (id, sheet) => { names = { ...names, user: sheet.visitor.trim() || "Visitor" }; desk.name(id, names); onsaved({ persona: id }); } });
+  const desk = page(api, { announce, toast: (...all) => toast(...all), keys: () => help.showModal(), history: () => attempt(showHistory, "The history"), drawer: () => drawer(true),
+    leave: what => attempt(what === "remove" ? remove : duplicate, "This conversation"),
+    saved: (id, rev, now) => { list.patch(id, now); channel.postMessage({ id, rev }); onsaved({ id, rev }); } });
+  root.replaceChildren(list.node, desk.node, margin.node, curtain, help, past, picker, heard);
+  const toast = toasts(root);
+  /** Runs something that asks the studio; a refusal or silence becomes a sentence, never a thrown error. */
+  const attempt = (act, what) => act().catch(error => toast(error.sentence ?? whyMissing(error, what)));
+  const sure = answer => { if (answer.ok === true) return answer; throw Object.assign(new Error(answer.error), { sentence: answer.message ?? "It is not there any more. Nothing else was changed." }); };
+
+  // --- which conversation
+  function choose(id, focus) {
+    drawer(false);
+    return desk.open(id, focus ? { turn: 0 } : null).then(() => list.mark(id));
+  }
+  function listed({ total, query }) {
+    if (total === null && !desk.id) return desk.say(el("p", {}, "Your conversations could not be read. Nothing is lost."), button("Try again", "", () => refresh(who)));
+    if (total !== 0 || query || desk.id) return;
+    desk.say(el("p", { class: "ps-lead" }, `Nothing written yet. Start with how ${names.model} says hello.`),
+      el("div", { class: "ps-acts" }, button("Write the first conversation", "", () => attempt(create, "A new conversation"), { class: "ps-filled" }), button("Bring in a file", "", () => picker.click())));
+  }
+  async function arrive(id, focus) {
+    await list.refresh();
+    await desk.open(id, focus);
+    list.mark(id);
+    channel.postMessage({ list: who });
+  }
+  async function create() {
+    drawer(false);
+    await desk.close();
+    const { id } = sure(await api.new({ persona: who, title: "", turns: [line("user")] }));
+    await arrive(id, { turn: 0 });
+  }
+  async function duplicate() {
+    if (!(await desk.saver.flush())) return;
+    const { id } = sure(await api.duplicate({ persona: who, id: desk.id }));
+    await arrive(id, { turn: 0 });
+    toast("This is the copy. The other one stays as it is.");
+  }
+  async function remove() {
+    const { id } = desk;
+    if (!(await desk.saver.flush())) return;
+    sure(await api.remove({ id }));
+    await desk.close();
+    await list.refresh();
+    channel.postMessage({ list: who });
+    if (list.first()) await choose(list.first(), false);
+    toast("Moved to the bin. It stays there for 30 days.", "Undo", () => attempt(async () => { sure(await api.recover({ id })); await arrive(id, null); }, "The bin"));
+  }
+  picker.addEventListener("change", () => attempt(async () => {
+    const [file] = picker.files;
+    if (!file) return;
+    const answer = sure(await api.bring({ persona: who, name: file.name, text: await file.text() }));
+    picker.value = "";
+    drawer(false);
+    await arrive(answer.ids[0], null);
+    toast(`${plural(answer.ids.length, "conversation is", "conversations are")} in the list now.`);
+  }, "The file").finally(() => { picker.value = ""; }));
+
+  // --- which character
+  async function refresh(id) {
+    const mine = ++ticket;
+    who = id; ready = false;
+    await Promise.all([desk.close(), margin.flush()]);
+    if (mine !== ticket) return;
+    if (!id) return desk.say(el("p", { class: "ps-lead" }, "There is no character yet. Make one first, with New character above."));
+    let answer, fault = {};
+    try { answer = await api.character({ id }); } catch (error) { fault = error; }
+    if (mine !== ticket) return;
+    if (answer?.ok !== true) return desk.say(el("p", {}, answer?.message ?? whyMissing(fault, "This character")), button("Try again", "", () => refresh(id)));
+    names = { user: answer.sheet.visitor, model: answer.sheet.name };
+    root.style.setProperty("--ps-face", answer.avatar ? `url("/studio/avatar/${encodeURIComponent(id)}")` : "none");
+    desk.name(id, names); margin.show(id, answer);
+    await list.refresh(id);
+    if (mine !== ticket) return;
+    ready = true;
+    const wanted = window.studioOpen;                // a line asked for before the editor was there
+    window.studioOpen = null;
+    if (wanted) return jump(wanted);
+    const start = drafts.ofPersona(id) ?? drafts.last(id), there = start && (await api.load({ id: start }).catch(() => null))?.ok === true;
+    if (mine === ticket && (there || list.first())) await choose(there ? start : list.first(), false);
+  }
+  const jump = ({ conversation, turn }) => desk.open(conversation, { turn: turn ?? 0, end: true }).then(() => list.mark(conversation));
+  addEventListener("studio:open", ({ detail }) => { if (ready) { window.studioOpen = null; jump(detail); } else window.studioOpen = detail; }, { signal });
+
+  // --- history
+  async function showHistory() {
+    const box = past.querySelector(".ps-history"), { id } = desk;
+    if (!id) return;
+    await desk.saver.flush();
+    const { revisions } = sure(await api.history({ id, before: desk.rev + 1, limit: 100 }));
+    const preview = el("div", { class: "ps-preview", tabindex: "0", role: "region", "aria-label": "The chosen version" });
+    const when = r => (r.at ? new Date(r.at * 1000).toLocaleString([], { dateStyle: "medium", timeStyle: "short" }) : `Version ${r.rev}`);
+    const show = (r, chosen) => {
+      for (const b of versions) b.setAttribute("aria-pressed", String(b === chosen));
+      const speech = received(r.turns).map(t => el("p", {}, el("b", {}, names[t.role]), el("span", {}, t.text)));
+      const use = button("Use this version", "", () => { past.close(); if (desk.id === id) desk.use(r); });
+      preview.replaceChildren(...speech, ...(r.rev === desk.rev ? [el("small", {}, "This is the one you see now.")] : [use]));
+    };
+    const versions = revisions.map(r => { const b = el("button", { type: "button", class: "ps-version", onclick: () => show(r, b) }, el("b", {}, when(r)), el("span", {}, plural(r.turns.length, "line", "lines"))); return b; });
+    box.replaceChildren(el("div", { class: "ps-versions" }, ...versions), preview);
+    past.showModal();
+    if (versions.length) { show(revisions[0], versions[0]); versions[0].focus(); }
+  }
+
+  // --- the drawer of narrow windows, and keys
+  const narrow = () => desk.node.querySelector(".ps-drawer").offsetParent !== null;
+  function drawer(open) {
+    if (open && !narrow()) return;
+    if (root.classList.contains("ps-open") === open) return;
+    root.classList.toggle("ps-open", open);
+    desk.node.inert = margin.node.inert = open;
+    if (open) list.search.focus(); else if (narrow()) desk.node.querySelector(".ps-drawer").focus();
+  }
+  const shown = () => root.isConnected && root.offsetParent !== null;
+  addEventListener("keydown", e => {
+    const inside = root.contains(e.target);
+    if (!shown() || e.isComposing || e.keyCode === 229 || (!inside && e.target !== document.body) || root.querySelector("dialog[open]")) return;
+    const field = e.target.matches("input, textarea, select"), asked = e.key === "?" && !field && !e.ctrlKey && !e.altKey && !e.metaKey;
+    const name = asked ? "help" : KEYS.find(([keys]) => keys === chord(e))?.[2];
+    if (!name) { if (e.key === "Escape" && inside) escape(e); return; }
+    if (margin.node.contains(e.target) && !["save", "search", "help"].includes(name)) return;   // the sheet's fields keep the browser's own undo
+    if (e.target === list.search && ["undo", "redo"].includes(name)) return;
+    e.preventDefault();
+    command(name);
+  }, { signal });
+  function command(name) {
+    if (name === "help") return help.showModal();
+    if (name === "search") { drawer(true); return list.search.focus(); }
+    if (name === "next" || name === "previous") return attempt(() => list.step(name === "next" ? 1 : -1), "The list");
+    if (name === "save") margin.flush();
+    return desk.run(name);
+  }
+  function escape(e) {
+    e.preventDefault();
+    if (root.classList.contains("ps-open")) drawer(false); else if (list.list.offsetParent) list.list.focus();
+  }
+
+  // --- other windows, and leaving
+  channel.onmessage = ({ data }) => {
+    if (!root.isConnected) return;
+    if (data.list === who) list.refresh().then(() => desk.id && list.mark(desk.id));
+    if (data.id && data.id === desk.id) desk.follow(data.rev).catch(() => {});     // the next save finds out anyway
+  };
+  const hurry = () => { drafts.flush(); desk.saver.save(true); margin.saver.save(true); };
+  addEventListener("pagehide", hurry, { signal });
+  addEventListener("visibilitychange", () => document.hidden && hurry(), { signal });
+  addEventListener("beforeunload", e => { if (!root.isConnected) { gone.abort(); channel.close(); } else if (desk.saver.stuck || margin.saver.stuck) e.preventDefault(); }, { signal });
+
+  refresh(persona);
+  return (root.editor = { desk, list, refresh, run: command, freshId });
+}

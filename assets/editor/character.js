@@ -1,0 +1,96 @@
+// The right margin: how to write, how this character talks, and the character sheet, edited in place and saved like a conversation.
+const version = new URL(import.meta.url).search;
+const { el, button, fill, grow, notice, bothTexts } = await import("./parts.js" + version);
+const { Saver } = await import("./saver.js" + version);
+const { drafts } = await import("./drafts.js" + version);
+const { wellFormed } = await import("./turns.js" + version);
+const FIELDS = [
+  ["description", "Who {name} is, in one line", ""], ["voice", "Rules of the voice, one on each line", ""], ["facts", "What {name} knows, one on each line", ""],
+  ["system", "How {name} talks, told to the model", "(system prompt)"], ["greeting", "How {name} says hello", ""], ["visitor", "Who is talking to {name}", ""],
+];
+const LISTS = ["voice", "facts"];
+const toText = sheet => Object.fromEntries(FIELDS.map(([f]) => [f, LISTS.includes(f) ? sheet[f].join("\n") : sheet[f]]));
+const toSheet = text => Object.fromEntries(FIELDS.map(([f]) => [f, LISTS.includes(f) ? text[f].split("\n").map(s => s.trim()).filter(Boolean) : text[f]]));
+const same = (a, b) => JSON.stringify(toSheet(a)) === JSON.stringify(toSheet(b));
+
+export function character(api, { saved }) {
+  let persona = null, rev = 0, name = "", now = {}, ground = {}, theirs = null;
+  const help = el("p", {}), rules = el("ul", { class: "ps-rules" }), noRules = el("p", { hidden: true }, "Nothing is said about the voice yet.");
+  const state = el("p", { class: "ps-state" }), trouble = notice("alert"), clash = notice("alert"), offer = notice("status");
+  const fields = Object.fromEntries(FIELDS.map(([f]) => [f, el("textarea", { id: `ps-sheet-${f}`, "data-field": f, rows: LISTS.includes(f) || f === "system" ? "3" : "1" })]));
+  const labels = Object.fromEntries(FIELDS.map(([f]) => [f, el("span")]));
+  const form = el("div", { class: "ps-form" }, ...FIELDS.map(([f, , small]) => el("div", { class: "ps-field" }, el("label", { for: `ps-sheet-${f}` }, labels[f], small ? el("small", {}, small) : ""), fields[f])));
+  const details = el("details", { class: "ps-note" }, el("summary", {}, "Character sheet"), state, trouble.box, clash.box, offer.box, form);
+  details.addEventListener("toggle", () => Object.values(fields).forEach(grow));
+  const node = el("aside", { class: "ps-margin", "aria-label": "About this character" },
+    el("div", { class: "ps-note ps-next" }, el("h3", {}, "How to write"), help), el("div", { class: "ps-note" }, el("h3", {}, "How this character talks"), rules, noRules), details);
+  const saver = new Saver(send, tell), key = () => `sheet-${persona}`;
+
+  function tell(kind, sentence) {
+    state.dataset.kind = kind;
+    state.textContent = { saving: "Saving…", saved: "Saved", held: "Not saved", refused: "Not saved", waiting: "Not saved" }[kind];
+    if (!sentence) return trouble.clear();
+    details.open = true;
+    trouble.show(sentence, { "Save again": () => saver.save() });
+  }
+  function render() {
+    for (const [f, label] of FIELDS) { labels[f].textContent = label.replaceAll("{name}", name); fill(fields[f], now[f]); }
+    help.textContent = `Short is fine: two to ten lines. Write what ${name} would really say, including the odd wrong answer.`;
+    paintRules();
+  }
+  function paintRules() {
+    const list = toSheet(now).voice;
+    rules.replaceChildren(...list.map(rule => el("li", {}, rule)));
+    noRules.hidden = list.length > 0;
+  }
+  function become(text) { now = text; render(); touched(); }
+  function touched() { drafts.keep(key(), { rev, text: now }); if (theirs) showClash(); saver.touch(); }
+
+  async function send(last) {
+    const mine = now, who = persona, answer = await api.sheet({ persona, base_rev: rev, sheet: toSheet(mine) }, last);
+    if (who !== persona) return { ok: true };
+    if (answer.ok === true) {
+      rev = answer.rev; ground = mine;
+      if (now === mine) drafts.drop(key());
+      saved(persona, toSheet(mine));
+      return { ok: true };
+    }
+    if (answer.error !== "conflict") return { refused: answer.message.startsWith("Not saved") ? answer.message : `Not saved: ${answer.message}` };
+    return settle(toText(answer.sheet), answer.rev);
+  }
+  function settle(head, at) {                        // field by field: what only one side changed needs no question
+    const free = FIELDS.every(([f]) => now[f] === ground[f] || head[f] === ground[f] || head[f] === now[f]);
+    const both = Object.fromEntries(FIELDS.map(([f]) => [f, now[f] === ground[f] ? head[f] : now[f]]));
+    rev = at; ground = head;
+    if (free) { now = both; render(); return { again: true }; }
+    theirs = head; details.open = true; showClash();
+    return { held: true };
+  }
+  function showClash() {
+    const rows = FIELDS.filter(([f]) => now[f] !== theirs[f]).map(([f]) => [labels[f].textContent, now[f], theirs[f]]);
+    const pick = text => () => { const chosen = text(); theirs = null; clash.clear(); saver.held = false; become(chosen); saver.save(); };
+    clash.show("This character sheet was changed in another window.", { "Keep mine": pick(() => now), "Use the newer one": pick(() => theirs) }, bothTexts(rows));
+  }
+  function offerDraft() {
+    const left = drafts.found(key());
+    if (!left) return;
+    if (same(left.text, now)) return drafts.settle(key());
+    details.open = true;
+    offer.show("Words typed before the studio stopped were found in this browser.", {
+      "Put them back": () => { drafts.settle(key()); offer.clear(); become(left.text); saver.save(); },
+      "Leave them": () => { drafts.settle(key()); offer.clear(); },
+    });
+  }
+  form.addEventListener("input", e => { now = { ...now, [e.target.dataset.field]: wellFormed(e.target.value) }; grow(e.target); paintRules(); touched(); });
+  form.addEventListener("compositionstart", () => { saver.composing = true; });
+  form.addEventListener("compositionend", () => { saver.composing = false; });
+
+  /** Shows the sheet of a character; `answer` is what the studio said about it. */
+  function show(who, answer) {
+    saver.reset(); theirs = null;
+    for (const each of [trouble, clash, offer]) each.clear();
+    persona = who; rev = answer.rev; name = answer.sheet.name; now = ground = toText(answer.sheet);
+    render(); state.textContent = ""; offerDraft();
+  }
+  return { node, show, saver, flush: () => saver.flush() };
+}

@@ -1,0 +1,109 @@
+// Small pieces of the page. Words of people enter it through .value and .textContent only; nothing here parses HTML.
+export function el(tag, attributes = {}, ...children) {
+  const node = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
+    else if (value !== null && value !== false) node.setAttribute(name, value === true ? "" : value);
+  }
+  node.append(...children);
+  return node;
+}
+/** A button of a word, with an icon beside it when one is named. Pressing it with the mouse leaves the caret where it is. */
+export function button(word, icon, onclick, attributes = {}) {
+  const look = ["ps-button", attributes.class, icon && `ps-icon ps-i-${icon}`].filter(Boolean).join(" ");
+  return el("button", { type: "button", onclick, ...attributes, class: look, onmousedown: e => e.preventDefault() }, word);
+}
+export const plural = (n, one, many) => `${n.toLocaleString("en")} ${n === 1 ? one : many}`;
+/** A text area that hugs its words also where the browser can't do it by itself. */
+export function grow(box) {
+  if (CSS.supports("field-sizing", "content")) return;
+  box.style.height = "auto";
+  box.style.height = `${box.scrollHeight}px`;
+}
+/** Sets a field without disturbing the caret of somebody who is in it. */
+export function fill(box, text) {
+  if (box.value !== text) {
+    const at = box.selectionStart;
+    box.value = text;
+    if (document.activeElement === box) box.setSelectionRange(at, at);
+  }
+  grow(box);
+}
+
+/** A toolbar is one stop for Tab; arrows, Home and End walk inside. */
+export function roving(bar) {
+  const all = () => [...bar.querySelectorAll("button:not([hidden])")];
+  const settle = to => all().forEach(b => b.setAttribute("tabindex", b === to ? "0" : "-1"));
+  settle(all()[0]);
+  bar.addEventListener("focusin", e => settle(e.target));
+  bar.addEventListener("keydown", e => {
+    const list = all(), i = list.indexOf(e.target), to = { ArrowRight: i + 1, ArrowLeft: i - 1, Home: 0, End: list.length - 1 }[e.key];
+    if (to === undefined || e.altKey || e.ctrlKey || e.metaKey) return;
+    e.preventDefault(); e.stopPropagation();
+    list[(to + list.length) % list.length].focus();
+  });
+}
+
+/** One sentence at the foot of the window, with one thing to press; it stays while somebody is on it. */
+export function toasts(root) {
+  const box = el("div", { class: "ps-toast", role: "status", hidden: true });
+  let timer = 0;
+  const hide = () => { box.hidden = true; box.replaceChildren(); };
+  const soon = () => { clearTimeout(timer); timer = setTimeout(() => (box.matches(":hover, :focus-within") ? soon() : hide()), 10_000); };
+  root.append(box);
+  return (sentence, word, act) => {
+    box.replaceChildren(el("p", {}, sentence), ...(word ? [button(word, "", () => { hide(); act(); })] : []));
+    box.hidden = false;
+    soon();
+  };
+}
+
+/** A question or a fault inside the page: a sentence and what can be done. Hidden while it has nothing to say. */
+export function notice(role) {
+  const box = el("div", { class: "ps-notice", role, hidden: true });
+  const clear = () => { if (!box.hidden) { box.hidden = true; box.replaceChildren(); } };
+  const show = (sentence, choices, ...more) => {
+    const acts = Object.entries(choices).map(([word, act]) => button(word, "", act));
+    box.replaceChildren(el("p", {}, sentence), ...more, el("div", { class: "ps-acts" }, ...acts));
+    box.hidden = false;
+  };
+  return { box, show, clear };
+}
+
+/** Two versions beside each other; rows = [label, mine, theirs], null for "not there". */
+export function bothTexts(rows) {
+  const cell = text => (text === null ? el("span", { class: "ps-none" }, "Not in this one.") : el("span", {}, text || "(empty)"));
+  const body = rows.map(([label, mine, theirs]) => el("tr", {}, el("th", { scope: "row" }, label), el("td", {}, cell(mine)), el("td", {}, cell(theirs))));
+  const head = ["", "Yours", "In the other window"].map((word, i) => el(i ? "th" : "td", i ? { scope: "col" } : {}, word));
+  return el("table", { class: "ps-both" }, el("thead", {}, el("tr", {}, ...head)), el("tbody", {}, ...body));
+}
+
+export const mac = navigator.platform.startsWith("Mac");
+/** One table: dispatch, help and aria-keyshortcuts. Ctrl is ⌘ on a Mac. */
+export const KEYS = [
+  ["Control+Enter", "New line below", "below"], ["Control+Shift+Enter", "New line above", "above"],
+  ["Alt+ArrowUp", "Move up", "up"], ["Alt+ArrowDown", "Move down", "down"],
+  ["Alt+Enter", "Split here", "split"], ["Alt+Backspace", "Merge with the line above", "merge"],
+  ["Alt+Shift+ArrowDown", "Duplicate the line", "copy"], ["Control+Shift+Backspace", "Remove the line", "remove"],
+  ["Alt+Shift+r", "Swap the speaker", "swap"],
+  ["Control+z", "Undo", "undo"], ["Control+Shift+z", "Redo", "redo"], ["Control+y", "Redo", "redo"],
+  ["Control+s", "Save now", "save"], ["Control+k", "Find a word or a title", "search"],
+  ["Alt+PageUp", "Previous conversation", "previous"], ["Alt+PageDown", "Next conversation", "next"], ["F1", "This list of keys", "help"],
+];
+const ALSO = [["↑ or ↓ at the edge of a line", "The line above or below"], ["Backspace at the start", "Merge with the line above"],
+  ["Escape", "To the list of conversations"], ["?", "This list of keys, outside a field"]];
+// The letter the layout types (QWERTZ, AZERTY), else the key's place (Cyrillic, Option on a Mac).
+const letter = e => (/^[a-z]$/i.test(e.key) ? e.key : /^Key[A-Z]$/.test(e.code) ? e.code[3] : null)?.toLowerCase();
+export const chord = e => [(mac ? e.metaKey : e.ctrlKey) && "Control", e.altKey && "Alt", e.shiftKey && "Shift", letter(e) ?? e.key].filter(Boolean).join("+");
+const SIGNS = { Control: mac ? "⌘" : "Ctrl", ArrowUp: "↑", ArrowDown: "↓", PageUp: "Page ↑", PageDown: "Page ↓" };
+const spoken = keys => keys.split("+").map(k => SIGNS[k] ?? (k.length === 1 ? k.toUpperCase() : k)).join(" + ");
+
+export function dialog(name, ...children) {
+  const box = el("dialog", { class: "ps-dialog", "aria-label": name }, el("h2", {}, name), ...children);
+  box.append(el("div", { class: "ps-acts" }, button("Close", "", () => box.close())));
+  return box;
+}
+export function keysDialog() {
+  const rows = [...KEYS.map(([keys, what]) => [spoken(keys), what]), ...ALSO];
+  return dialog("Keys", el("dl", {}, ...rows.map(([keys, what]) => el("div", {}, el("dt", {}, el("kbd", {}, keys)), el("dd", {}, what)))));
+}

@@ -1,0 +1,73 @@
+"""The commands of the studio: `start` opens the window, the others do their part of it without one."""
+
+import argparse
+import importlib
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from studio import settings
+from studio.domain.errors import StudioError
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Do what the command line asks for; returns the exit code."""
+    options = parser().parse_args(arguments)
+    try:
+        return options.run(options)
+    except StudioError as error:
+        print(error)
+        return 1
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line. Without a command it means `start`."""
+    whole = argparse.ArgumentParser(prog="studio", description="Write how a character talks. Teach it to your computer. Take it with you.")
+    _add_start_options(whole)
+    whole.set_defaults(run=start)
+    commands = whole.add_subparsers(metavar="command")
+    for name, (run, help_line, add_options) in COMMANDS.items():
+        command = commands.add_parser(name, help=help_line, description=help_line, argument_default=argparse.SUPPRESS)
+        add_options(command)
+        command.set_defaults(run=run)
+    return whole
+
+
+def start(options: argparse.Namespace) -> int:
+    """Open the window."""
+    chosen = settings.read(options)
+    settle_environment(chosen.scratch)
+    # Only now: Gradio reads the environment while it is imported, and the other commands do not wait for it.
+    return importlib.import_module("studio.app").serve(chosen, _say)
+
+
+def settle_environment(scratch: Path) -> None:
+    """Nothing reports home, and no variable left over from elsewhere opens a door."""
+    for name in [name for name in os.environ if name.startswith("GRADIO_")]:
+        del os.environ[name]
+    scratch.mkdir(mode=0o700, parents=True, exist_ok=True)
+    os.environ |= {
+        "GRADIO_ANALYTICS_ENABLED": "False",
+        "GRADIO_ANALYTICS_MAX_EVENTS": "500",
+        "GRADIO_TEMP_DIR": str(scratch),
+        "HF_HUB_DISABLE_TELEMETRY": "1",
+        "DO_NOT_TRACK": "1",
+    }
+
+
+def _add_start_options(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--home", type=Path, help="the folder that holds your characters")
+    command.add_argument("--port", type=int, help="the port to answer on (7860, or the next free one)")
+    command.add_argument("--no-browser", dest="browser", action="store_const", const=False, help="do not open a browser")
+    command.add_argument("--offline", action="store_const", const=True, help="never go online, not even to fetch a model")
+    command.add_argument("--no-token", dest="token", action="store_const", const=False, help="let every program on this computer in (for tests)")
+
+
+def _say(sentence: str) -> None:
+    print(sentence, flush=True)
+
+
+# A further command is one line here: its name, what runs it, its line of help, and what adds its options.
+COMMANDS: dict[str, tuple[Callable[[argparse.Namespace], int], str, Callable[[argparse.ArgumentParser], None]]] = {
+    "start": (start, "open the studio's window", _add_start_options),
+}

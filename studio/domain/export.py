@@ -1,0 +1,61 @@
+"""What somebody ordered when they pressed Export."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from studio.domain import persona
+from studio.domain.errors import BadFile, StudioError
+from studio.domain.persona import Persona
+from studio.domain.sizes import KINDS, FileKind
+
+_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,58}[a-z0-9])?")
+
+
+@dataclass(frozen=True)
+class Order:
+    """An export's `spec.json`, checked. `adapter` None exports the plain model."""
+
+    persona: Persona
+    adapter: Path | None
+    model_path: Path
+    model: str
+    file: FileKind
+    name: str
+    prompts: tuple[str, ...]
+
+
+def checked_name(name: str) -> str:
+    """A name a file, a folder and Ollama accept; raises StudioError with the sentence."""
+    if not _NAME.fullmatch(name):
+        raise StudioError("Use small letters, numbers and dashes.")
+    return name
+
+
+def from_dict(value: Any, folder: Path) -> Order:
+    """The order in a `spec.json`; relative paths count from `folder`. Raises StudioError naming what is missing."""
+    if not isinstance(value, Mapping) or value.get("kind") != "export":
+        raise BadFile("This folder does not hold an order for an export. Start the export again.")
+    for name in ("model_path", "model", "file", "name"):
+        if not isinstance(value.get(name), str) or not value[name]:
+            raise BadFile(
+                f"The order for this export does not say “{name.replace('_', ' ')}”. What was learned is safe. Start the export again."
+            )
+    if value["file"] not in KINDS:
+        raise StudioError(f"There is no file size called {value['file']}. What was learned is safe. Choose one of {', '.join(KINDS)}.")
+    prompts = value.get("prompts") or []
+    if not isinstance(prompts, list) or not all(isinstance(line, str) for line in prompts):
+        raise BadFile("The test questions of this export are not a list of lines. What was learned is safe. Start the export again.")
+    adapter = value.get("adapter")
+    who = persona.from_dict(value.get("persona"), "spec.json")
+    return Order(
+        who,
+        folder / adapter if adapter else None,
+        folder / value["model_path"],
+        value["model"],
+        value["file"],
+        checked_name(value["name"]),
+        tuple(prompts),
+    )

@@ -1,0 +1,50 @@
+"""Fetches a model: `python -m studio.engine.fetcher FOLDER` reads `spec.json` there and downloads the files of its repository beside it.
+
+The only part of the studio that goes online, and only on a click.
+"""
+
+import json
+import logging
+from pathlib import Path
+
+from huggingface_hub import HfApi, hf_hub_download
+from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, LocalEntryNotFoundError, RepositoryNotFoundError
+
+from studio.domain.errors import StudioError
+from studio.engine.reporter import Reporter, run
+
+WANTED = (".safetensors", ".json", ".jinja", ".md", "LICENSE", "NOTICE")  # never pickled weights
+
+
+def fetch(folder: Path, reporter: Reporter) -> None:
+    """Download every wanted file; files already whole are kept, so a broken download goes on."""
+    spec = json.loads((folder / "spec.json").read_text("utf-8"))
+    (folder / "fetching").touch()  # the folder counts as a model only when this is gone
+    reporter.phase("Asking for the list of files", 0.0)
+    try:
+        files = HfApi().model_info(spec["repo"], revision=spec.get("revision"), files_metadata=True)
+        wanted = [s for s in files.siblings or [] if s.rfilename.endswith(WANTED) and "/" not in s.rfilename]
+        total, done = sum(s.size or 0 for s in wanted) or 1, 0
+        for file in sorted(wanted, key=lambda s: s.size or 0):
+            reporter.check()
+            reporter.phase(f"Fetching {done / 1e9:.1f} of {total / 1e9:.1f} GB", done / total)
+            hf_hub_download(spec["repo"], file.rfilename, revision=files.sha, local_dir=folder)
+            done += file.size or 0
+    except GatedRepoError as error:
+        raise StudioError("This model asks for its licence to be accepted on its page first. Do that there, or choose a model without a gate.") from error
+    except RepositoryNotFoundError as error:
+        raise StudioError("This model is no longer where it was published. Choose another one, or a folder you have.") from error
+    except (LocalEntryNotFoundError, HfHubHTTPError, ConnectionError) as error:
+        raise StudioError("The model could not be fetched: the internet can't be reached. What has arrived is kept. Connect, then press Download again.") from error
+    (folder / "fetching").unlink()
+    reporter.say("done")
+
+
+def main() -> None:
+    """The child process."""
+    logging.basicConfig(level=logging.INFO)
+    run(fetch)
+
+
+if __name__ == "__main__":
+    main()

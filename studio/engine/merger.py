@@ -1,0 +1,189 @@
+"""Adds what was learned to the weights it was learned on, a few rows at a time, in float32.
+
+Formulas: LoRA W + s B A with s = alpha / r, rsLoRA s = alpha / sqrt(r) (arXiv 2312.03732), DoRA m (W + s B A) / ||W + s B A|| with the norm over each
+row (arXiv 2402.09353). Everything is local to a row, so rows can be merged in blocks of any size with the same result.
+"""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from math import sqrt
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import torch
+from peft.utils.other import get_pattern_key
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file
+
+from studio.domain.errors import BadFile, StudioError
+
+BLOCK = 64 * 1024 * 1024  # bytes of float32 rows held at once
+_LEARNED = re.compile(r"^(?:base_model\.model\.)?(?P<module>.+)\.(?P<part>lora_A|lora_B|lora_magnitude_vector)(?:\.weight)?$")
+_FLOATS = {"F32", "F16", "BF16"}
+# Fields of an adapter_config.json that change the model in ways the formulas above don't cover.
+_UNKNOWN = ("fan_in_fan_out", "modules_to_save", "trainable_token_indices", "layer_replication", "lora_bias", "target_parameters", "megatron_config",
+            "alora_invocation_tokens", "use_qalora", "use_bdlora", "arrow_config", "kasa_config", "velora_config", "monteclora_config")  # fmt: skip
+_REBASED = ("pissa", "olora", "corda", "loftq", "lora_ga")  # starting points that also changed the base weights
+
+
+def plain_name(name: str) -> str | None:
+    """A weight's or module's name in a text-only model; None for the parts that see or hear."""
+    for prefix in ("model.language_model.", "language_model.model.", "language_model."):
+        if name.startswith(prefix):
+            return "model." + name.removeprefix(prefix) if not name.startswith("language_model.lm_head") else name.removeprefix(prefix)
+    return name if name.startswith(("model.layers.", "model.embed_tokens.", "model.norm.", "lm_head.")) else None
+
+
+@dataclass(frozen=True)
+class Delta:
+    """What was learned for one matrix: s B A, and for DoRA the length of each row."""
+
+    a: torch.Tensor  # (rank, columns)
+    b: torch.Tensor  # (rows, rank)
+    scale: float
+    magnitude: torch.Tensor | None = None  # (rows,)
+
+    def onto(self, rows: torch.Tensor, start: int) -> torch.Tensor:
+        """The merged rows that begin at row `start`; all float32."""
+        part = slice(start, start + rows.shape[0])
+        merged = rows + self.scale * (self.b[part] @ self.a)
+        if self.magnitude is None:
+            return merged
+        return merged * (self.magnitude[part] / torch.linalg.norm(merged, dim=1))[:, None]
+
+
+def deltas(folder: Path | None) -> dict[str, Delta]:
+    """Module name -> what was learned for it; raises StudioError for adapters whose arithmetic is another."""
+    if folder is None:
+        return {}
+    try:
+        config = json.loads((folder / "adapter_config.json").read_text("utf-8"))
+        weights = load_file(folder / "adapter_model.safetensors")
+    except (OSError, ValueError, SafetensorError) as error:
+        raise BadFile(
+            f"What the character learned can't be read ({error}). The conversations are safe. Train again, then export."
+        ) from error
+    _check(config)
+    parts: dict[str, dict[str, torch.Tensor]] = {}
+    for name, weight in weights.items():
+        match = _LEARNED.match(name)
+        if not match:
+            raise StudioError(
+                f"The character learned something the file can't keep ({name}). The conversations are safe. Train again with the studio's own recipe."
+            )
+        parts.setdefault(match["module"], {})[match["part"]] = weight.float()
+    return {_text_name(module): _delta(module, found, config) for module, found in parts.items()}
+
+
+def _text_name(module: str) -> str:
+    name = plain_name(f"{module}.")
+    if name is None:
+        raise StudioError(
+            f"The character learned in a part of the model the file leaves out ({module}). The conversations are safe. Train again, then export."
+        )
+    return name.rstrip(".")
+
+
+def _check(config: Mapping[str, Any]) -> None:
+    odd = [field for field in _UNKNOWN if config.get(field)]
+    if config.get("peft_type") != "LORA":
+        odd.append(str(config.get("peft_type")))
+    if config.get("bias", "none") != "none":
+        odd.append("bias")
+    if str(config.get("init_lora_weights", True)).lower().startswith(_REBASED):
+        odd.append(str(config["init_lora_weights"]))
+    if odd:
+        raise StudioError(
+            f"The character learned in a way the export can't merge ({odd[0]}). The conversations are safe. Train again with the studio's own recipe."
+        )
+
+
+def _delta(module: str, found: Mapping[str, torch.Tensor], config: Mapping[str, Any]) -> Delta:
+    if "lora_A" not in found or "lora_B" not in found or (config.get("use_dora") and "lora_magnitude_vector" not in found):
+        raise BadFile(f"What the character learned is incomplete ({module}). The conversations are safe. Train again, then export.")
+    rank = found["lora_A"].shape[0]
+    pattern = config.get("alpha_pattern") or {}
+    alpha = pattern.get(get_pattern_key(list(pattern), module), config["lora_alpha"])
+    scale = alpha / (sqrt(rank) if config.get("use_rslora") else rank)
+    return Delta(found["lora_A"], found["lora_B"], float(scale), found.get("lora_magnitude_vector"))
+
+
+class Merger:
+    """The merged model, tensor by tensor, without ever holding it. Use it in a `with`."""
+
+    def __init__(self, model: Path, adapter: Path | None) -> None:
+        self._open = ExitStack()
+        self._deltas = deltas(adapter)
+        self._homes: dict[str, tuple[Any, str]] = {}  # plain name -> (open shard, name in it)
+        for shard in _shards(model):
+            try:
+                file = self._open.enter_context(safe_open(shard, "pt"))
+            except (OSError, SafetensorError) as error:
+                self._open.close()
+                raise BadFile(
+                    f"{shard.name} of the model can't be read ({error}). What was learned is safe. Fetch the model again."
+                ) from error
+            self._homes |= {plain: (file, name) for name in file.keys() if (plain := plain_name(name))}  # noqa: SIM118
+        self._check_targets()
+
+    def __enter__(self) -> "Merger":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._open.close()
+
+    def _check_targets(self) -> None:
+        lost = [module for module in self._deltas if f"{module}.weight" not in self._homes]
+        if lost:
+            raise StudioError(
+                f"What the character learned does not belong to this model ({lost[0]} is not in it). Choose the model it was trained on."
+            )
+        for module, delta in self._deltas.items():
+            if self.shape(f"{module}.weight") != (delta.b.shape[0], delta.a.shape[1]):
+                raise StudioError(
+                    f"What the character learned does not fit this model ({module} has another size). Choose the model it was trained on."
+                )
+
+    def names(self) -> set[str]:
+        """The names of all weights of the text model."""
+        return set(self._homes)
+
+    def shape(self, name: str) -> tuple[int, ...]:
+        """A weight's shape (rows, columns) or (length,)."""
+        file, inner = self._homes[name]
+        return tuple(file.get_slice(inner).get_shape())
+
+    def rows(self, name: str, limit: int) -> Iterator[torch.Tensor]:
+        """The first `limit` merged rows of a weight in float32 blocks of at most 64 MB; 1-D weights come whole."""
+        file, inner = self._homes[name]
+        window = file.get_slice(inner)
+        if window.get_dtype() not in _FLOATS:
+            raise StudioError(
+                "This model folder holds weights that were already made small. Nothing was changed. Choose the model's original folder."
+            )
+        shape = window.get_shape()
+        if len(shape) == 1:
+            yield file.get_tensor(inner).float()
+            return
+        delta = self._deltas.get(name.removesuffix(".weight"))
+        step = max(1, BLOCK // (4 * shape[1]))
+        for start in range(0, limit, step):
+            block = window[start : min(start + step, limit)].float()
+            yield delta.onto(block, start) if delta else block
+
+
+def _shards(folder: Path) -> list[Path]:
+    index = folder / "model.safetensors.index.json"
+    if index.exists():
+        try:
+            names = sorted(set(json.loads(index.read_text("utf-8"))["weight_map"].values()))
+        except (KeyError, ValueError, AttributeError) as error:
+            raise BadFile(f"{index.name} of the model can't be read ({error}). What was learned is safe. Fetch the model again.") from error
+        return [folder / Path(name).name for name in names]
+    if not (folder / "model.safetensors").exists():
+        raise BadFile("The model's folder has no weights (model.safetensors). What was learned is safe. Fetch the model again.")
+    return [folder / "model.safetensors"]

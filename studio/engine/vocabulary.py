@@ -1,0 +1,124 @@
+"""The file's dictionary, derived from `tokenizer.json` alone.
+
+Gemma's tokenizer.json holds a BPE; llama.cpp reads a scored SentencePiece list. A piece's score is minus the rank of the first merge that yields it,
+which makes both cut every text alike. Types are those of llama.cpp's `llama_token_type`.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from gguf import GGUFWriter, TokenType
+
+from studio.domain.errors import BadFile, StudioError
+from studio.domain.gemma import Dialect
+
+SPACE = "▁"
+_SPECIAL_SCORE = -1000.0
+_NAMES = {"bos": "<bos>", "eos": "<eos>", "unk": "<unk>", "pad": "<pad>"}
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """Tokens by id, with their scores and types, and the ids that have a meaning."""
+
+    tokens: tuple[str, ...]
+    scores: tuple[float, ...]
+    types: tuple[TokenType, ...]
+    ids: Mapping[str, int]  # bos, eos, unk, pad, eot
+
+    def __len__(self) -> int:
+        return len(self.tokens)
+
+
+def read(folder: Path, dialect: Dialect) -> Vocabulary:
+    """The dictionary of a model folder; raises StudioError where it is not a Gemma tokenizer."""
+    try:
+        value = json.loads((folder / "tokenizer.json").read_text("utf-8"))
+        return _derive(value, dialect)
+    except FileNotFoundError as error:
+        raise BadFile("The model's folder has no tokenizer.json. What was learned is safe. Fetch the model again.") from error
+    except (KeyError, TypeError, ValueError) as error:
+        raise BadFile(f"The model's tokenizer.json can't be read ({error}). What was learned is safe. Fetch the model again.") from error
+
+
+def _derive(value: Mapping[str, Any], dialect: Dialect) -> Vocabulary:
+    model = value["model"]
+    if model.get("type") != "BPE" or not model.get("byte_fallback") or not _turns_spaces(value.get("normalizer")):
+        raise StudioError(
+            "This model cuts words in another way than Gemma does, and the file could not keep that. What was learned is safe. Choose a Gemma model."
+        )
+    added = {row["id"]: row for row in value.get("added_tokens", [])}
+    pieces: dict[int, str] = {n: piece for piece, n in model["vocab"].items()}
+    pieces |= {n: row["content"] for n, row in added.items()}
+    ranks = _ranks(model["merges"])
+    rows = [_row(n, pieces.get(n), added.get(n), ranks, len(model["merges"])) for n in range(max(pieces) + 1)]
+    tokens, scores, types = zip(*rows, strict=True)
+    return Vocabulary(tokens, scores, types, _ids(tokens, types, dialect))
+
+
+def _turns_spaces(normalizer: Mapping[str, Any] | None) -> bool:
+    steps = (normalizer or {}).get("normalizers", [normalizer])
+    return [step and (step.get("type"), step.get("pattern"), step.get("content")) for step in steps] == [
+        ("Replace", {"String": " "}, SPACE)
+    ]
+
+
+def _ranks(merges: list[Any]) -> dict[str, int]:
+    """Piece -> rank of the first merge that yields it. Merges are pairs, or strings with a space in files older than transformers 4.45."""
+    ranks: dict[str, int] = {}
+    for rank, merge in enumerate(merges):
+        left, right = merge.split(" ") if isinstance(merge, str) else merge
+        ranks.setdefault(left + right, rank)
+    return ranks
+
+
+def _row(n: int, piece: str | None, added: Mapping[str, Any] | None, ranks: Mapping[str, int], merges: int) -> tuple[str, float, TokenType]:
+    if piece is None:
+        return f"[PAD{n}]", _SPECIAL_SCORE, TokenType.UNUSED
+    merged = -float(ranks.get(piece, merges))
+    if piece == _NAMES["unk"]:
+        return piece, _SPECIAL_SCORE, TokenType.UNKNOWN
+    if len(piece) == 6 and piece.startswith("<0x"):
+        return piece, 0.0, TokenType.BYTE
+    if added is None:
+        return piece, merged, TokenType.NORMAL
+    if added["special"]:
+        return piece, _SPECIAL_SCORE, TokenType.CONTROL
+    # A run of ▁ among the added tokens never matches raw text in the BPE (its spaces are not ▁ yet); as a USER_DEFINED token it would.
+    return (piece, merged, TokenType.NORMAL) if SPACE in piece else (piece, _SPECIAL_SCORE, TokenType.USER_DEFINED)
+
+
+def _ids(tokens: tuple[str, ...], types: tuple[TokenType, ...], dialect: Dialect) -> dict[str, int]:
+    wanted = {**_NAMES, "eot": dialect.end, "start": dialect.start}
+    missing = [name for name in wanted.values() if name not in tokens]
+    if missing or types.count(TokenType.BYTE) != 256:
+        raise StudioError(
+            f"This model's dictionary lacks {missing[0] if missing else 'letters'}, so its file could not hold a talk. What was learned is safe. Choose a Gemma model."
+        )
+    found = {key: tokens.index(name) for key, name in wanted.items()}
+    if types[found["eot"]] is TokenType.NORMAL or types[found["start"]] is TokenType.NORMAL:
+        raise StudioError(
+            f"This model takes {dialect.end} for ordinary letters, so its file would never stop talking. What was learned is safe. Choose a Gemma model."
+        )
+    del found["start"]
+    return found
+
+
+def write(vocabulary: Vocabulary, writer: GGUFWriter) -> None:
+    """Add the dictionary to a file. `add_bos` is explicit because Ollama reads it; without `add_space_prefix` llama.cpp would put a space first."""
+    writer.add_tokenizer_model("llama")
+    writer.add_tokenizer_pre("default")
+    writer.add_token_list(list(vocabulary.tokens))
+    writer.add_token_scores(list(vocabulary.scores))
+    writer.add_token_types([int(kind) for kind in vocabulary.types])
+    writer.add_bos_token_id(vocabulary.ids["bos"])
+    writer.add_eos_token_id(vocabulary.ids["eos"])
+    writer.add_unk_token_id(vocabulary.ids["unk"])
+    writer.add_pad_token_id(vocabulary.ids["pad"])
+    writer.add_eot_token_id(vocabulary.ids["eot"])
+    writer.add_add_bos_token(True)
+    writer.add_add_eos_token(False)
+    writer.add_add_space_prefix(False)

@@ -1,0 +1,152 @@
+"""What a library does with conversations: list, load, save, history, bin."""
+
+import hashlib
+import secrets
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, replace
+from typing import Any
+
+from studio.domain import conversation
+from studio.domain.conversation import Conversation, Turn
+from studio.domain.errors import NotFound, StudioError
+from studio.domain.revision import Revision
+from studio.services.mirror import Mirror
+from studio.services.records import Damaged, Records
+
+OPENING = 80  # characters of the first line in a list
+GONE = "This conversation is not here any more. Nothing else was changed. Look in the bin."
+CUT = "This would drop more than half of the lines. Nothing was changed. Undo, or remove the lines on purpose."
+
+
+class Conversations:
+    """The part of a library that knows dialogue."""
+
+    def __init__(self, records: Records, mirror: Mirror) -> None:
+        self._records, self._mirror = records, mirror
+
+    def conversations(self, persona_id: str) -> list[Conversation]:
+        """All conversations of a character, as they stand in the list."""
+        return [conversation.from_body(r.id, r.body) for r in self._records.shelf(persona_id, "conversation")]
+
+    def listing(self, persona_id: str, query: str = "", offset: int = 0, limit: int = 200) -> dict[str, Any]:
+        """How many conversations contain the words, and one page of them: the newest of the writer's own first, then as they came."""
+        if self._find(persona_id) is None:
+            return {"total": 0, "rows": []}
+        total, heads = self._records.page(persona_id, conversation.findable(query), max(0, offset), limit)
+        return {"total": total, "rows": [_row(head) for head in heads]}
+
+    def load(self, identifier: str) -> dict[str, Any]:
+        """One conversation for the editor; `ok` is false with the reason where there is none."""
+        try:
+            head = self._find(identifier, "conversation")
+        except Damaged as error:
+            return {"ok": False, "error": "damaged", "message": str(error)}
+        if head is None:
+            return {"ok": False, "error": "missing"}
+        return {"ok": True, "id": head.id, "rev": head.rev, "op": head.op, **_shown(head)}
+
+    def save(self, identifier: str, base: int, op: str, title: str, turns: Any, shrink: bool = False) -> dict[str, Any]:
+        """Store an edited conversation. `ok` is true only when it is on the disk.
+
+        `base` is the revision that was edited: another head means "conflict", with that head. `op` names this save, so that a repeat of it
+        changes nothing. Losing more than half of four or more lines is refused as "invalid" unless `shrink` says that it is meant.
+        """
+        fault = conversation.fault(title, turns)
+        if fault:
+            return {"ok": False, "error": "invalid", "message": f"Not saved: {fault}"}
+        with self._records.transaction():
+            head = self._find(identifier, "conversation")
+            if head is None:
+                return {"ok": False, "error": "missing"}
+            if op and head.op == op:
+                return _saved(head)
+            if head.rev != base:
+                return {**self.load(identifier), "ok": False, "error": "conflict"}
+            before = conversation.from_body(identifier, head.body)
+            if not shrink and _shrinks(before, turns):
+                return {"ok": False, "error": "invalid", "message": f"Not saved: {CUT}"}
+            after = replace(before, title=title, turns=tuple(Turn(**turn) for turn in turns))
+            head = self._records.change(head, "written", op=op, body=after.body())
+        self._mirror.touch(head.persona)
+        return _saved(head)
+
+    def add(self, persona_id: str, title: str, turns: Iterable[Turn], tags: Sequence[str] = ()) -> str:
+        """A new conversation, on top of the list; returns its id."""
+        return self.add_many(persona_id, [Conversation("", title, tuple(turns), tuple(tags))])[0]
+
+    def add_many(self, persona_id: str, given: Sequence[Conversation]) -> list[str]:
+        """New conversations on top of the list, in the order given, all or none; returns their new ids."""
+        for spoken in given:
+            fault = conversation.fault(spoken.title, [asdict(turn) for turn in spoken.turns])
+            if fault:
+                raise StudioError(f"Nothing was added. “{spoken.title[:60]}”: {fault}")
+        added = [replace(spoken, id=secrets.token_hex(8)) for spoken in given]
+        with self._records.transaction():
+            if self._find(persona_id) is None:
+                raise NotFound("This character is not here any more. Nothing was added. Choose another one.")
+            top = self._records.edge(persona_id)
+            for place, spoken in enumerate(reversed(added)):
+                self._records.put(first(spoken, persona_id, top - place))
+        self._mirror.touch(persona_id)
+        return [spoken.id for spoken in added]
+
+    def remove(self, identifier: str) -> None:
+        """Move a conversation to the bin, where it stays for 30 days."""
+        self._move(identifier, time.time(), "removed")
+
+    def recover(self, identifier: str) -> None:
+        """Bring a conversation back from the bin to its place."""
+        self._move(identifier, None, "recovered")
+
+    def removed(self, persona_id: str) -> list[tuple[str, str, float]]:
+        """A character's conversations in the bin: id, title, when they went there; the latest first."""
+        heads = self._records.shelf(persona_id, "conversation", removed=True)
+        return sorted(((h.id, conversation.from_body(h.id, h.body).title, h.removed or 0.0) for h in heads), key=lambda entry: -entry[2])
+
+    def history(self, identifier: str, before: int = 0, limit: int = 100) -> dict[str, Any]:
+        """Earlier versions, newest first; `before` 0 begins with the head."""
+        older = self._records.history(identifier, before or 2**62, limit)
+        return {"ok": True, "revisions": [{"rev": r.rev, "at": r.at, "what": r.what, **_shown(r)} for r in older]}
+
+    def _move(self, identifier: str, removed: float | None, what: str) -> None:
+        with self._records.transaction():
+            head = self._records.head(identifier)
+            if head is None or head.kind != "conversation":
+                raise NotFound(GONE)
+            if (head.removed is None) != (removed is None):
+                self._records.change(head, what, removed=removed)
+        self._mirror.touch(head.persona)
+
+    def _find(self, identifier: str, kind: str = "sheet") -> Revision | None:
+        """A record that is there: itself not in the bin, nor its character."""
+        head = self._records.head(identifier)
+        if head is None or head.kind != kind or head.removed is not None:
+            return None
+        return head if kind == "sheet" or self._find(head.persona) else None
+
+
+def first(added: Conversation, persona_id: str, place: int) -> Revision:
+    """The first version of a new conversation."""
+    return Revision(added.id, persona_id, "conversation", 1, "", time.time(), "written", None, place, added.body())
+
+
+def _shown(revision: Revision) -> dict[str, Any]:
+    spoken = conversation.from_body(revision.id, revision.body)
+    return {"title": spoken.title, "turns": [asdict(turn) for turn in spoken.turns]}
+
+
+def _row(head: Revision) -> dict[str, Any]:
+    spoken = conversation.from_body(head.id, head.body)
+    opening = " ".join(spoken.turns[0].text[:1000].split())[:OPENING] if spoken.turns else ""
+    shown = {"title": spoken.title, "turns": len(spoken.turns), "opening": opening, "tags": list(spoken.tags)}
+    return {"id": head.id, "rev": head.rev, **shown}
+
+
+def _saved(head: Revision) -> dict[str, Any]:
+    return {"ok": True, "id": head.id, "rev": head.rev, "sha256": hashlib.sha256(head.body.encode()).hexdigest()}
+
+
+def _shrinks(before: Conversation, turns: list[dict[str, str]]) -> bool:
+    kept = {turn.id for turn in before.turns} & {turn["id"] for turn in turns}
+    return len(before.turns) >= 4 and 2 * len(kept) < len(before.turns)

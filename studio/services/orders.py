@@ -1,0 +1,95 @@
+"""Writes down what a job is to do: the frozen conversations and the spec of a lesson, the spec of an export."""
+
+import hashlib
+import json
+import shutil
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from studio.domain import dataset, gemma, persona, presets, sizes
+from studio.domain.conversation import Conversation
+from studio.domain.errors import NotReady, StudioError
+from studio.domain.training import Preset, Recipe
+from studio.services.library import Library
+from studio.services.models import Models
+
+FEWEST = 10  # conversations below which a lesson only copies
+AUDITIONS = 10  # questions an exported file has to answer like the studio
+
+
+def teachable(library: Library, persona_id: str) -> list[Conversation]:
+    """The conversations of a character that can be learned from."""
+    return dataset.teachable(library.conversations(persona_id))
+
+
+def material(library: Library, models: Models, persona_id: str, model_id: str) -> presets.Material:
+    """What there is to learn, counted with the model's own tokenizer."""
+    conversations = teachable(library, persona_id)
+    if len(conversations) < FEWEST:
+        name = library.character(persona_id).persona.name
+        raise NotReady(f"{name} needs at least {FEWEST} conversations. There {'is' if len(conversations) == 1 else 'are'} {len(conversations)}.")
+    system, dialect = library.character(persona_id).persona.system, models.dialect(model_id)
+    texts = ("".join(s.text for s in gemma.segments(c.turns, system, dialect)) for c in conversations)
+    return presets.Material(len(conversations), max(models.count(model_id, text) for text in texts), models.choice(model_id).parameters)
+
+
+def recipe_for(library: Library, models: Models, persona_id: str, model_id: str, preset: Preset) -> Recipe:
+    """The recipe a preset means for this character and model."""
+    return presets.recipe(preset, material(library, models, persona_id, model_id))
+
+
+def order_lesson(library: Library, models: Models, persona_id: str, model_id: str, preset: Preset | None, recipe: Recipe) -> Path:
+    """A new lesson's folder, ready for `jobs.start("train", ...)`."""
+    recipe.checked()
+    model_path, character = models.path(model_id), library.character(persona_id)
+    material(library, models, persona_id, model_id)
+    parts = dataset.split(teachable(library, persona_id), recipe.validation, recipe.seed)
+    text = dataset.snapshot(parts)
+    spec = {
+        "kind": "train", "persona_id": persona_id, "persona": character.persona.to_dict(), "name": character.persona.name, "model": model_id, "model_path": str(model_path),
+        "preset": preset, "recipe": recipe.to_dict(), "samples": questions(parts, 3), "created": time.time(),
+        "dataset": {"sha256": hashlib.sha256(text.encode()).hexdigest(), "conversations": len(parts.train) + len(parts.validation), "train": len(parts.train), "validation": len(parts.validation)},
+    }  # fmt: skip
+    folder = library.new_folder("adapters", persona_id)
+    library.write_text(folder / "dataset.jsonl", text)
+    library.write_json(folder / "spec.json", spec)
+    return folder
+
+
+def questions(parts: dataset.Split, count: int) -> list[str]:
+    """First lines of conversations kept back (else of any), spread over the set: what the character has never heard."""
+    openings = list(dict.fromkeys(c.turns[0].text for c in parts.validation)) + list(dict.fromkeys(c.turns[0].text for c in parts.train))
+    return openings[:count]
+
+
+def order_export(library: Library, adapter: Path, file: str, name: str) -> Path:
+    """A new export's folder, ready for `jobs.start("export", ...)`; raises StudioError where the adapter or the disk is not ready."""
+    if not (adapter / "adapter_model.safetensors").is_file():
+        raise NotReady("This lesson has kept nothing yet. Let it reach its first safe copy, or teach again.")
+    lesson: dict[str, Any] = json.loads((adapter / "spec.json").read_text("utf-8"))
+    parts = dataset.from_snapshot((adapter / "dataset.jsonl").read_text("utf-8"))
+    model_path = Path(lesson["model_path"])
+    if not (model_path / "config.json").is_file():
+        raise NotReady("The model this character learned on is gone from the disk. Fetch it again in Train, or put its folder back.")
+    check_room(model_path, library.home, file)
+    spec = {
+        "kind": "export", "persona_id": lesson["persona_id"], "persona": lesson["persona"], "adapter": str(adapter), "model": lesson["model"], "model_path": str(model_path), "file": file,
+        "name": persona.slug(name), "prompts": questions(parts, AUDITIONS), "created": time.time(),
+    }  # fmt: skip
+    folder = library.new_folder("exports", lesson["persona_id"])
+    library.write_json(folder / "spec.json", spec)
+    return folder
+
+
+def check_room(model_path: Path, home: Path, file: str) -> None:
+    """Raise unless the disk has room for the file and the unquantised master it is made from."""
+    need, free = sizes.room(model_path, file), shutil.disk_usage(home).free
+    if free < need:
+        raise StudioError(f"Not enough room: the file needs {need / 1e9:.1f} GB, {free / 1e9:.1f} GB is free.")
+
+
+def with_changes(recipe: Recipe, changes: dict[str, Any]) -> Recipe:
+    """A recipe with some fields replaced, checked."""
+    return replace(recipe, **changes).checked()

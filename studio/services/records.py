@@ -1,0 +1,206 @@
+"""Sealed versions in a database: heads, history, and mending what a disk has damaged."""
+
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from studio.domain.errors import StudioError
+from studio.domain.revision import Kind, Revision
+from studio.services import database, storage
+from studio.services.database import NAMES
+
+LIVE = "removed IS NULL"
+DAY = 86_400.0
+
+LOST = "A conversation or a sheet is damaged on the disk, and no copy of it is whole. It is not shown. Look for it in the backups."
+
+
+class Damaged(StudioError):
+    """A record whose seal is broken, and no whole copy of it was found."""
+
+
+class Records:
+    """The database of one studio: one connection, one lock, every change a transaction."""
+
+    def __init__(self, path: Path, copies: Callable[[], Iterable[Revision]]) -> None:
+        """Open or make the database; where it is damaged or missing, build it again from `copies` (the plain files) and the backups."""
+        self.path, self._copies = path, copies
+        self.notices: list[str] = []
+        self._lock = threading.RLock()
+        self._db = self._open()
+        self._mend_all()
+
+    def _open(self) -> sqlite3.Connection:
+        if not database.found(self.path):
+            if database.backups(self.path) or any(True for _ in self._copies()):
+                self.notices.append(database.rebuild(self.path, self._copies))
+            else:
+                database.create(self.path)
+        try:
+            return database.open_whole(self.path)
+        except database.Damage:
+            self.notices.append(database.rebuild(self.path, self._copies))
+            return database.open_whole(self.path)
+
+    def close(self) -> None:
+        """Close the database. Nothing is pending: what was answered is on the disk."""
+        with self._lock:
+            self._db.close()
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All or nothing, and after the block it is on the disk. Inside another transaction it joins that one."""
+        with self._lock:
+            if self._db.in_transaction:
+                yield
+                return
+            try:
+                self._db.execute("BEGIN IMMEDIATE")
+                yield
+                self._db.execute("COMMIT")
+            except BaseException as error:
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
+                if isinstance(error, sqlite3.Error):
+                    raise storage.in_words(error, self.path.parent) from error
+                raise
+
+    def _rows(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
+        with self._lock:
+            try:
+                return self._db.execute(query, values).fetchall()
+            except sqlite3.Error as error:
+                raise storage.in_words(error, self.path.parent) from error
+
+    def put(self, revision: Revision) -> Revision:
+        """Store this as the head of its record and append it to the history; returns it sealed."""
+        try:
+            revision.body.encode()
+        except UnicodeEncodeError as error:
+            raise StudioError(f"Not saved: the text holds half a character that can't be stored. {storage.KEPT} Type it again.") from error
+        sealed = revision.sealed()
+        with self.transaction():
+            database.put(self._db, sealed)
+            database.remember(self._db, sealed)
+        return sealed
+
+    def change(self, head: Revision, what: str, **values: Any) -> Revision:
+        """Store the next version of a record, with these values changed."""
+        return self.put(replace(head, **{"op": "", **values}, rev=head.rev + 1, at=time.time(), what=what))
+
+    def head(self, identifier: str) -> Revision | None:
+        """The record as it stands, mended where that was needed; None where there is none. Raises Damaged."""
+        rows = self._rows(f"SELECT {NAMES} FROM record WHERE id = ?", identifier)
+        return (database.whole(rows[0]) or self._mend(identifier)) if rows else None
+
+    def heads(self, where: str, *values: Any) -> list[Revision]:
+        """All records of a condition, in their order. One that is damaged beyond mending is left out, and a notice says so."""
+        return self._whole(self._rows(f"SELECT {NAMES} FROM record WHERE {where} ORDER BY place, id", *values))
+
+    def shelf(self, persona: str, kind: Kind, *, removed: bool = False) -> list[Revision]:
+        """A character's records of one kind: those that are there, or those in the bin."""
+        return self.heads(f"persona = ? AND kind = ? AND removed IS {'NOT ' if removed else ''}NULL", persona, kind)
+
+    def _whole(self, rows: list[tuple[Any, ...]]) -> list[Revision]:
+        found = []
+        for row in rows:
+            try:
+                revision = database.whole(row) or self._mend(row[0])
+            except Damaged as error:
+                self.notice(str(error))
+            else:
+                found.append(revision)
+        return found
+
+    def count(self, persona: str, kind: Kind) -> int:
+        """How many of a kind a character has."""
+        return int(self._rows(f"SELECT count(*) FROM record WHERE persona = ? AND kind = ? AND {LIVE}", persona, kind)[0][0])
+
+    def page(self, persona: str, wanted: str, offset: int, limit: int) -> tuple[int, list[Revision]]:
+        """How many conversations contain `wanted`, and some of them in order."""
+        where, values = f"persona = ? AND kind = 'conversation' AND {LIVE}", [persona]
+        if wanted:
+            where, values = f"{where} AND instr(words, ?) > 0", [persona, wanted]
+        with self._lock:
+            total = int(self._rows(f"SELECT count(*) FROM record WHERE {where}", *values)[0][0])
+            rows = self._rows(f"SELECT {NAMES} FROM record WHERE {where} ORDER BY place, id LIMIT ? OFFSET ?", *values, limit, offset)
+            return total, self._whole(rows)
+
+    def edge(self, persona: str) -> int:
+        """The place above a character's first conversation."""
+        return int(self._rows("SELECT coalesce(min(place), 0) - 1 FROM record WHERE persona = ? AND kind = 'conversation'", persona)[0][0])
+
+    def history(self, identifier: str, before: int, limit: int) -> list[Revision]:
+        """Versions older than revision `before`, newest first. One whose seal is broken is left out."""
+        rows = self._rows(f"SELECT {NAMES} FROM history WHERE id = ? AND rev < ? ORDER BY rev DESC LIMIT ?", identifier, before, limit)
+        return [revision for row in rows if (revision := database.whole(row))]
+
+    def mark(self, name: str) -> bool:
+        """Set a mark that stays for ever; True the first time."""
+        with self.transaction():
+            return self._db.execute("INSERT OR IGNORE INTO meta VALUES (?, 'done')", (name,)).rowcount == 1
+
+    def forget(self, before: float) -> list[str]:
+        """Remove what went to the bin before this time, and of older history all but the last version of each day.
+
+        Returns the ids of the characters that are gone.
+        """
+        with self.transaction():
+            over = "SELECT id FROM record WHERE kind = 'sheet' AND removed < ?"
+            gone = [row[0] for row in self._rows(over, before)]
+            ids = self._rows(f"SELECT id FROM record WHERE removed < ? OR persona IN ({over})", before, before)
+            for table in ("record", "history"):
+                self._db.executemany(f"DELETE FROM {table} WHERE id = ?", ids)
+            self._db.execute(
+                "DELETE FROM history WHERE at < ?"
+                " AND (id, rev) NOT IN (SELECT id, max(rev) FROM history GROUP BY id, cast(at / ? AS INTEGER))"
+                " AND rev < (SELECT rev FROM record WHERE record.id = history.id)",
+                (before, DAY),
+            )
+        return gone
+
+    def back_up(self) -> None:
+        """A verified backup, where anything has changed since the last one. A copy that can't be made is a notice, not an end."""
+        try:
+            with self._lock:
+                database.back_up(self._db, self.path)
+        except (StudioError, database.Damage) as error:
+            self.notice(f"The daily backup was not made. Your characters are safe. {error}")
+
+    def notice(self, sentence: str) -> None:
+        """Keep a sentence for the person, once."""
+        if sentence not in self.notices:
+            self.notices.append(sentence)
+
+    def _mend_all(self) -> None:
+        """Check every seal; bring back what only the history still knows."""
+        with self._lock:
+            broken = [row[0] for row in self._db.execute(f"SELECT {NAMES} FROM record") if not database.whole(row)]
+        for identifier in [*broken, *(row[0] for row in self._rows("SELECT id FROM history EXCEPT SELECT id FROM record"))]:
+            try:
+                self._mend(identifier)
+            except Damaged as error:
+                self.notice(str(error))
+
+    def _mend(self, identifier: str) -> Revision:
+        """Replace a damaged record by its newest whole version from the history or the plain copy; raises Damaged where there is none."""
+        rows = self._rows(f"SELECT {NAMES} FROM history WHERE id = ? ORDER BY rev DESC", identifier)
+        whole = [r for r in map(database.whole, rows) if r] + [r for r in self._copies() if r.id == identifier and r.whole]
+        if not whole:
+            raise Damaged(LOST)
+        best = max(whole, key=lambda revision: revision.rev)
+        newest = max([best.rev, *(row[3] for row in rows if isinstance(row[3], int))])
+        with self.transaction():
+            if best.rev == newest:
+                database.put(self._db, best)
+                database.remember(self._db, best, known="REPLACE")
+            else:
+                best = self.put(replace(best, rev=newest + 1, at=best.at, what="restored"))
+        when = time.strftime("%d %B %Y, %H:%M", time.localtime(best.at))
+        self.notice(f"A record was damaged on the disk and is mended. It stands as it was saved on {when}.")
+        return best

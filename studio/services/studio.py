@@ -1,0 +1,22 @@
+"""The record every tab receives."""
+
+from dataclasses import dataclass
+
+from studio.services.jobs import Jobs
+from studio.services.library import Library
+from studio.services.models import Models
+from studio.services.ollama import Ollama
+from studio.services.voice import Voice
+from studio.settings import Settings
+
+
+@dataclass(frozen=True)
+class Studio:
+    """Everything that has an effect, each with one owner."""
+
+    settings: Settings
+    library: Library
+    jobs: Jobs
+    models: Models
+    voice: Voice
+    ollama: Ollama

@@ -1,0 +1,391 @@
+"""Chat: the writer meets the character, alone or beside the plain model it was made from."""
+
+import logging
+import time
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Literal, NamedTuple
+
+import gradio as gr
+
+from studio.domain import catalogue
+from studio.domain.conversation import Turn
+from studio.domain.errors import Busy, NotReady, StudioError
+from studio.domain.talk import Side, Talk
+from studio.services import adapters
+from studio.services.adapters import Adapter
+from studio.services.studio import Studio
+from studio.tabs.speech import bubbles
+from studio.tabs.wiring import MISTAKE, bind, go, html, says
+
+Who = Literal["character", "before", "both"]
+Talks = Mapping[str, Talk]
+SIDES: dict[Who, tuple[Side, ...]] = {"character": ("voiced",), "before": ("plain",), "both": ("plain", "voiced")}
+QUESTIONS = 3
+LONGEST_TITLE = 60
+PRACTICE = "practice model: for learning the studio, not for real characters"
+FACE = '<div class="face" aria-hidden="true"></div>'  # the style sheet knows whose
+MONTHS = ("January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December")
+
+
+class Room(NamedTuple):
+    """Everything in the room that changes, in the order Gradio gets it. In a handler's answer, what is left out stays as it is."""
+
+    talks: Any = gr.skip()
+    unlearned: Any = gr.skip()
+    unlearned_words: Any = gr.skip()
+    teach: Any = gr.skip()
+    bar: Any = gr.skip()
+    who: Any = gr.skip()
+    lesson: Any = gr.skip()
+    plain_column: Any = gr.skip()
+    plain_head: Any = gr.skip()
+    plain_hello: Any = gr.skip()
+    plain: Any = gr.skip()
+    voiced_column: Any = gr.skip()
+    name: Any = gr.skip()
+    origin: Any = gr.skip()
+    hello: Any = gr.skip()
+    hello_words: Any = gr.skip()
+    first: Any = gr.skip()
+    second: Any = gr.skip()
+    third: Any = gr.skip()
+    voiced: Any = gr.skip()
+    box: Any = gr.skip()
+    send: Any = gr.skip()
+    stop: Any = gr.skip()
+    note: Any = gr.skip()
+    again: Any = gr.skip()
+    keep: Any = gr.skip()
+    restart: Any = gr.skip()
+
+
+# ---------------------------------------------------------------- handlers
+def visit(studio: Studio, persona_id: str | None, talks: Talks, who: Who, lesson: str | None) -> Room:
+    """The room as it is for this character, this choice of who answers and this lesson."""
+    if not persona_id:
+        return Room()
+    persona = studio.library.character(persona_id).persona
+    learned = adapters.learned(studio.library, persona_id)
+    adapter = chosen(learned, lesson)
+    who, talk = who if adapter else "before", talks.get(persona_id, Talk())
+    practice = (adapter.model if adapter else plain_model(studio)) == catalogue.PRACTICE
+    questions = adapters.unheard(adapter, QUESTIONS) if adapter else []
+    shown = [gr.update(value=question, visible=bool(question)) for question in [*questions, "", "", ""][:QUESTIONS]]
+    return Room(
+        unlearned=gr.update(visible=adapter is None),
+        unlearned_words=f"{persona.name} has not learned to talk yet. You can chat with the plain model meanwhile.",
+        teach=gr.update(value=f"Teach {persona.name}"),
+        bar=gr.update(visible=adapter is not None),
+        who=gr.update(choices=[(persona.name, "character"), ("Before training", "before"), ("Side by side", "both")]),
+        lesson=gr.update(
+            choices=[(lesson_line(a), a.folder.name) for a in learned],
+            value=adapter.folder.name if adapter else None,
+            visible=len(learned) > 1,
+        ),
+        plain_head=f"<h2>Before training <small>{PRACTICE if practice else 'Gemma, as it comes'}</small></h2>",
+        name=persona.name,
+        origin=f"<small>{occasion(adapter)}{'<br>' + PRACTICE if practice and who == 'character' else ''}</small>" if adapter else "",
+        hello_words=f"Say hello. {persona.name} has been waiting.",
+        first=shown[0],
+        second=shown[1],
+        third=shown[2],
+        box=gr.update(placeholder=f"Say something to {'the plain model' if who == 'before' else persona.name}"),
+        **columns(talk, who),
+        **buttons(talk, who, adapter is not None),
+    )
+
+
+def ask(studio: Studio, persona_id: str, talks: Talks, who: Who, lesson: str | None, mood: float, text: str) -> Iterator[Room]:
+    """Put one question to whoever answers and show the answers as they grow. Whatever goes wrong, the question comes back."""
+    question, talk = text.strip(), talks.get(persona_id, Talk())
+    if talk.asked:
+        raise Busy("An answer is still being spoken. Wait for its end, or press Stop. Your words are in the box.")
+    if not question:
+        return
+    who = answering(studio, persona_id, who)
+    yield from _converse(studio, persona_id, talks, who, lesson, mood, talk.asking(Turn(_new_id(), "user", question), SIDES[who]), box="")
+
+
+def again(studio: Studio, persona_id: str, talks: Talks, who: Who, lesson: str | None, mood: float) -> Iterator[Room]:
+    """Answer the last question another way; the answer that stands comes back when the new one does not."""
+    who = answering(studio, persona_id, who)
+    talk = talks.get(persona_id, Talk()).asking_again(SIDES[who])
+    if talk is not None:
+        yield from _converse(studio, persona_id, talks, who, lesson, mood, talk)
+
+
+def put_back(studio: Studio, persona_id: str | None, talks: Talks, box: str) -> tuple[Any, Any]:
+    """Give a question that found no answer back to the box, before anything typed there since."""
+    talk = talks.get(persona_id or "", Talk())
+    if not talk.unsent:
+        return gr.skip(), gr.skip()
+    words = talk.unsent if box.strip() in ("", talk.unsent) else f"{talk.unsent} {box}"
+    return {**talks, persona_id: replace(talk, unsent="")}, words
+
+
+def hush(studio: Studio, persona_id: str, talks: Talks, who: Who) -> Room:
+    """Stop the answer. What was said stays; a question without a word of answer goes back to the box."""
+    studio.voice.stop()
+    return _settled(studio, persona_id, talks, who, talks.get(persona_id, Talk()).settled())
+
+
+def leave(studio: Studio, talks: Talks) -> Talks:
+    """End what is being said by a character that is no longer open."""
+    if any(talk.asked for talk in talks.values()):
+        studio.voice.stop()
+    return {persona_id: talk.settled() for persona_id, talk in talks.items()}
+
+
+def keep(studio: Studio, persona_id: str, talks: Talks, who: Who) -> Room:
+    """Put the conversation up to the last answer among the examples, once."""
+    talk = talks.get(persona_id, Talk())
+    if not talk.voiced or talk.awaiting("voiced"):
+        raise NotReady("There is no answer to keep yet. Ask something first.")
+    said = [turn.text for turn in talk.voiced]
+    there = any([turn.text for turn in c.turns] == said for c in studio.library.conversations(persona_id))
+    if not there and talk.kept != talk.voiced[-1].id:
+        studio.library.add(persona_id, titled(said[0]), talk.voiced)
+    talk = replace(talk, kept=talk.voiced[-1].id)
+    return Room(
+        talks={**talks, persona_id: talk}, note=note("Kept in Write. Edit it before the next lesson.", "good"), **buttons(talk, who, True)
+    )
+
+
+def restart(studio: Studio, persona_id: str, talks: Talks, who: Who) -> Room:
+    """Begin a new conversation; pressed on an empty one, bring the last one back."""
+    return _settled(studio, persona_id, talks, who, talks.get(persona_id, Talk()).fresh())
+
+
+# ---------------------------------------------------------------- what they are made of
+def _converse(
+    studio: Studio, persona_id: str, talks: Talks, who: Who, lesson: str | None, mood: float, talk: Talk, box: str | None = None
+) -> Iterator[Room]:
+    adapter = chosen(adapters.learned(studio.library, persona_id), lesson)
+    name = studio.library.character(persona_id).persona.name if "voiced" in SIDES[who] else "the plain model"
+
+    def whole(words: str, kind: str = "quiet", **more: object) -> Room:
+        parts = columns(talk, who) | buttons(talk, who, adapter is not None)
+        return Room(talks={**talks, persona_id: talk}, note=note(words, kind), **parts, **more)
+
+    yield whole(waking(studio, name)) if box is None else whole(waking(studio, name), box=box)
+    try:
+        for side in SIDES[who]:
+            if not talk.awaiting(side):
+                continue
+            for said in _spoken(studio, adapter, side, talk, mood):
+                talk = said
+                yield Room(talks={**talks, persona_id: talk}, note=note(""), **{side: bubbles(talk.side(side))})
+            if talk.awaiting(side):
+                raise NotReady("No answer came. Your words are back in the box. Move the slider a little, or ask another way.")
+    except StudioError as error:
+        talk = talk.taken_back()
+        yield whole(str(error), "warn")
+    except Exception:
+        # Raised further it would lay a red sign over the conversation and keep the question from coming back.
+        logging.getLogger("studio").exception("An answer stopped")
+        talk = talk.taken_back()
+        yield whole(MISTAKE, "warn")
+    else:
+        talk = talk.settled()
+        yield Room(talks={**talks, persona_id: talk}, note=note(""), **buttons(talk, who, adapter is not None))
+
+
+def _spoken(studio: Studio, adapter: Adapter | None, side: Side, talk: Talk, mood: float) -> Iterator[Talk]:
+    model = studio.models.path(adapter.model if adapter else plain_model(studio))
+    folder, system = (adapter.folder, adapter.system) if adapter and side == "voiced" else (None, "")
+    heard, answer = talk.side(side), _new_id()
+    for words in studio.voice.speak(model, folder, heard, system, temperature(mood)):
+        yield talk.having(side, (*heard, Turn(answer, "model", words)))
+
+
+def _settled(studio: Studio, persona_id: str, talks: Talks, who: Who, talk: Talk) -> Room:
+    taught, who = bool(adapters.learned(studio.library, persona_id)), answering(studio, persona_id, who)
+    return Room(talks={**talks, persona_id: talk}, note=note(""), **columns(talk, who), **buttons(talk, who, taught))
+
+
+def columns(talk: Talk, who: Who) -> dict[str, Any]:
+    """Both columns: what was said or, where nothing was said yet, an invitation."""
+    return {
+        "plain_column": gr.update(visible="plain" in SIDES[who]),
+        "plain_hello": gr.update(visible=not talk.plain),
+        "plain": gr.update(value=bubbles(talk.plain), visible=bool(talk.plain)),
+        "voiced_column": gr.update(visible="voiced" in SIDES[who]),
+        "hello": gr.update(visible=not talk.voiced),
+        "voiced": gr.update(value=bubbles(talk.voiced), visible=bool(talk.voiced)),
+    }
+
+
+def buttons(talk: Talk, who: Who, taught: bool) -> dict[str, Any]:
+    """What can be pressed now."""
+    speaking, answered = bool(talk.asked), any(talk.side(side) for side in SIDES[who])
+    voiced = talk.voiced if "voiced" in SIDES[who] else ()
+    kept = bool(voiced) and talk.kept == voiced[-1].id
+    return {
+        "send": gr.update(visible=not speaking, variant="primary" if taught else "secondary"),
+        "stop": gr.update(visible=speaking),
+        "again": gr.update(visible=answered, interactive=not speaking),
+        "keep": gr.update(
+            value="Kept as an example" if kept else "Keep the last answer as an example",
+            visible=bool(voiced),
+            interactive=not speaking and not kept,
+        ),
+        "restart": gr.update(
+            value="Bring the conversation back" if talk.empty else "Start again",
+            visible=not talk.empty or talk.before is not None,
+            interactive=not speaking,
+        ),
+    }
+
+
+def chosen(learned: Sequence[Adapter], lesson: str | None) -> Adapter | None:
+    """The lesson asked for, or else the newest."""
+    return next((a for a in learned if a.folder.name == lesson), learned[0] if learned else None)
+
+
+def answering(studio: Studio, persona_id: str, who: Who) -> Who:
+    """Who can answer: a character that has not learned leaves it to the plain model."""
+    return who if adapters.learned(studio.library, persona_id) else "before"
+
+
+def plain_model(studio: Studio) -> str:
+    """The model to talk with before there is a lesson: the first real one on this machine, else the practice model."""
+    ready = [choice.id for choice in studio.models.choices() if choice.path and not choice.why_not]
+    return next((model for model in ready if model != catalogue.PRACTICE), catalogue.PRACTICE)
+
+
+def temperature(mood: float) -> float:
+    """Careful (0) to playful (10) as a sampling temperature: 0 is greedy, the middle is 0.7, the end 1.5."""
+    return round(0.14 * mood if mood <= 5 else 0.7 + 0.16 * (mood - 5), 2)
+
+
+def titled(first_line: str) -> str:
+    """A title from the first thing said."""
+    words = " ".join(first_line.split())
+    return words if len(words) <= LONGEST_TITLE else words[:LONGEST_TITLE].rsplit(" ", 1)[0]
+
+
+def occasion(adapter: Adapter) -> str:
+    """When a lesson was and how much it read: numbers and the studio's own words only."""
+    when = f"learned {day(adapter.at, time.time())}" if adapter.finished else "learned so far"
+    return f"{when}, {adapter.conversations:,} conversations"
+
+
+def lesson_line(adapter: Adapter) -> str:
+    """A lesson in a list of several, which may all be of one day."""
+    then = time.localtime(adapter.at)
+    return f"{day(adapter.at, time.time())}, {then.tm_hour:02}:{then.tm_min:02} · {adapter.conversations:,} conversations"
+
+
+def day(at: float, now: float) -> str:
+    """A date as people say it; the year only where it is another one."""
+    then = time.localtime(at)
+    year = "" if then.tm_year == time.localtime(now).tm_year else f" {then.tm_year}"
+    return f"{then.tm_mday} {MONTHS[then.tm_mon - 1]}{year}"
+
+
+def waking(studio: Studio, name: str) -> str:
+    """What there is to wait for before the first word."""
+    if studio.voice.busy():
+        return "Somebody else is being answered. You are next."
+    return "" if studio.voice.loaded() else f"Waking {name} up. The first answer takes a few seconds."
+
+
+def note(words: str, kind: str = "quiet") -> dict[str, Any]:
+    """The line under the box."""
+    return gr.update(value=words, visible=bool(words), elem_classes=["says", "aside", kind])
+
+
+def _new_id() -> str:
+    return uuid.uuid4().hex[:16]
+
+
+# ---------------------------------------------------------------- the room
+def build(studio: Studio, persona: gr.Radio) -> None:
+    """The Chat tab."""
+    with gr.Tab("Chat", id="chat", elem_id="chat") as tab:
+        with gr.Row(elem_classes="unlearned", visible=False) as unlearned:
+            html(FACE)
+            with gr.Column(min_width=280):
+                unlearned_words = says("", "headline", lines=1)
+                teach = gr.Button("Teach", variant="primary", size="lg", min_width=0)
+        with gr.Row(elem_classes="chatbar") as bar:
+            who = gr.Radio(
+                [("Character", "character")],
+                value="character",
+                label="Who answers",
+                show_label=False,
+                container=False,
+                interactive=True,
+                elem_classes=["seg", "big"],
+            )
+            lesson = gr.Dropdown(
+                [], label="Lesson", show_label=False, container=False, interactive=True, visible=False, elem_classes="lesson"
+            )
+            mood = gr.Slider(
+                0, 10, 5, step=1, label="Careful to playful", info="temperature", interactive=True, elem_classes="mood", buttons=[]
+            )
+        with gr.Row(elem_classes="compare"):
+            with gr.Column(elem_classes="plain", min_width=300, visible=False) as plain_column:
+                plain_head = html("<h2>Before training</h2>")
+                with gr.Column(elem_classes="hello", min_width=0) as plain_hello:
+                    html('<p class="invite">Ask the plain model anything. It has read nothing of yours.</p>')
+                plain = _bubbles("Before training")
+            with gr.Column(elem_classes="voiced", min_width=300) as voiced_column:
+                with gr.Row(elem_classes="heading"):
+                    name = says("", "who")
+                    origin = html("")
+                with gr.Column(elem_classes="hello", min_width=0) as hello:
+                    html(FACE)
+                    hello_words = says("", "invite")
+                    first, second, third = (gr.Button("", size="md", visible=False, elem_classes="question") for _ in range(QUESTIONS))
+                voiced = _bubbles("The character")
+        with gr.Row(elem_classes="composer"):
+            box = gr.Textbox(show_label=False, label="Your message", container=False, lines=1, max_lines=6, elem_classes="say")
+            send = gr.Button("Send", variant="primary", size="lg", min_width=0, scale=0)
+            stop = gr.Button("Stop", size="lg", min_width=0, scale=0, visible=False, elem_classes=["icon", "i-stop"])
+        told = says("", "aside", visible=False)
+        with gr.Row(elem_classes="acts"):
+            other = gr.Button("Another answer", size="sm", min_width=0, visible=False, elem_classes=["icon", "i-spark", "quiet"])
+            example = gr.Button(
+                "Keep the last answer as an example", size="sm", min_width=0, visible=False, elem_classes=["icon", "i-keep", "quiet"]
+            )
+            fresh = gr.Button("Start again", size="sm", min_width=0, visible=False, elem_classes=["icon", "i-undo", "quiet"])
+        talks = gr.State({})
+
+    room = Room(
+        talks, unlearned, unlearned_words, teach, bar, who, lesson, plain_column, plain_head, plain_hello, plain, voiced_column, name, origin,
+        hello, hello_words,
+        first, second, third, voiced, box, send, stop, told, other, example, fresh,
+    )  # fmt: skip
+    everything, here, calm = list(room), [persona, talks, who, lesson], {"show_progress": "hidden"}
+    back = (bind(put_back, studio), [persona, talks, box], [talks, box])
+    # Several pages may ask at once: the voice itself puts them in a row, and says so.
+    asking = [
+        gr.on(
+            [send.click, box.submit], bind(ask, studio), [*here, mood, box], everything, concurrency_limit=None, trigger_mode="once", **calm
+        ),
+        *(
+            q.click(bind(ask, studio), [*here, mood, q], everything, concurrency_limit=None, trigger_mode="once", **calm)
+            for q in (first, second, third)
+        ),
+        other.click(bind(again, studio), [*here, mood], everything, concurrency_limit=None, trigger_mode="once", **calm),
+    ]
+    for event in asking:
+        event.then(*back, **calm)
+    stop.click(bind(hush, studio), [persona, talks, who], everything, cancels=asking, **calm).then(*back, **calm)
+    example.click(bind(keep, studio), [persona, talks, who], everything, **calm)
+    fresh.click(bind(restart, studio), [persona, talks, who], everything, **calm)
+    teach.click(None, js=go("train"))
+    gr.on([tab.select, who.input, lesson.input], bind(visit, studio), here, everything, **calm)
+    persona.change(bind(leave, studio), talks, talks, cancels=asking, **calm).success(
+        bind(visit, studio), here, everything, **calm
+    ).success(*back, **calm)
+
+
+def _bubbles(label: str) -> gr.Chatbot:
+    return gr.Chatbot(
+        [], show_label=False, label=label, height=408, buttons=[], visible=False, render_markdown=False, group_consecutive_messages=False,
+        latex_delimiters=[], elem_classes="talk",
+    )  # fmt: skip

@@ -1,0 +1,384 @@
+"""Export: the character becomes one file, is compared with what was trained, and travels to Ollama."""
+
+import html as markup
+import shutil
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import gradio as gr
+
+from studio.domain import certificate, sizes
+from studio.domain.errors import NotReady, StudioError
+from studio.domain.export import checked_name
+from studio.domain.persona import slug
+from studio.services import adapters, exports, orders
+from studio.services.adapters import Adapter
+from studio.services.studio import Studio
+from studio.tabs import pictures
+from studio.tabs.chat import chosen, day, lesson_line
+from studio.tabs.wiring import bind, go, html, says, ticks
+
+# kind of file -> plain word, sentence
+FILES: dict[sizes.FileKind, tuple[str, str]] = {
+    "Q4_K_M": ("Small", "Runs on most laptops. Loses a little wit."),
+    "Q8_0": ("Balanced", "Our choice. Hard to tell from the original."),
+    "F16": ("Full", "Nothing lost. Needs a strong computer."),
+}
+OURS: sizes.FileKind = "Q8_0"
+PAIRS = 3  # answers shown side by side
+LEDE = '<p class="lede">One file holds the whole character. It runs in Ollama, a free app, on any computer with enough memory.</p>'
+HOW = """<ol class="how"><li>Get Ollama from ollama.com, start it, and press Send to Ollama here.</li>
+<li>Or make the file, open its folder in a terminal, and type <code>ollama create NAME -f Modelfile</code>.</li></ol>"""
+# The browser saves what it shows already; no file of this machine is served for it.
+SAVE = """(text) => {
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(new Blob([text], {type: "text/plain"}));
+  link.download = "Modelfile";
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+}"""
+
+
+class Bench(NamedTuple):
+    """Everything in the room that changes, in the order Gradio gets it. In a handler's answer, what is left out stays as it is."""
+
+    empty: Any = gr.skip()
+    empty_words: Any = gr.skip()
+    teach: Any = gr.skip()
+    page: Any = gr.skip()
+    headline: Any = gr.skip()
+    lesson: Any = gr.skip()
+    file: Any = gr.skip()
+    name: Any = gr.skip()
+    acts: Any = gr.skip()
+    send: Any = gr.skip()
+    make: Any = gr.skip()
+    ollama: Any = gr.skip()
+    how: Any = gr.skip()
+    work: Any = gr.skip()
+    phase: Any = gr.skip()
+    bar: Any = gr.skip()
+    stop: Any = gr.skip()
+    note: Any = gr.skip()
+    cert: Any = gr.skip()
+    there: Any = gr.skip()
+    there_words: Any = gr.skip()
+    command: Any = gr.skip()
+    product: Any = gr.skip()
+    path: Any = gr.skip()
+    modelfile: Any = gr.skip()
+    answers: Any = gr.skip()
+    counted: Any = gr.skip()
+    pair_1: Any = gr.skip()
+    asked_1: Any = gr.skip()
+    app_1: Any = gr.skip()
+    file_1: Any = gr.skip()
+    pair_2: Any = gr.skip()
+    asked_2: Any = gr.skip()
+    app_2: Any = gr.skip()
+    file_2: Any = gr.skip()
+    pair_3: Any = gr.skip()
+    asked_3: Any = gr.skip()
+    app_3: Any = gr.skip()
+    file_3: Any = gr.skip()
+    timer: Any = gr.skip()
+    seen: Any = gr.skip()
+    wanted: Any = gr.skip()
+    sending: Any = gr.skip()
+
+
+# ---------------------------------------------------------------- handlers
+def visit(studio: Studio, persona_id: str | None, lesson: str | None, name: str, sending: str) -> Bench:
+    """The whole room as the disk has it. A name that was typed stays."""
+    if not persona_id:
+        return Bench()
+    persona = studio.library.character(persona_id).persona
+    learned = [a for a in adapters.learned(studio.library, persona_id) if a.finished]
+    adapter = chosen(learned, lesson)
+    if adapter is None:
+        words = f"Nothing to export yet. Teach {persona.name} first."
+        return Bench(empty=gr.update(visible=True), empty_words=words, page=gr.update(visible=False), timer=gr.update(active=False))
+    name = name.strip() or slug(persona.name)
+    return Bench(
+        empty=gr.update(visible=False),
+        page=gr.update(visible=True),
+        headline=f"Take {persona.name} anywhere.",
+        lesson=gr.update(choices=[(lesson_line(a), a.folder.name) for a in learned], value=adapter.folder.name, visible=len(learned) > 1),
+        file=gr.update(choices=cards(studio, adapter)),
+        name=name,
+        **at_work(studio, persona_id, sending),
+        **outcome(studio, persona_id, persona.name),
+    )
+
+
+def arrive(studio: Studio, persona_id: str | None, lesson: str | None, sending: str) -> Bench:
+    """The room for a character just opened: its own name stands in the field."""
+    return visit(studio, persona_id, lesson, "", sending)
+
+
+def make(studio: Studio, persona_id: str, lesson: str | None, file: sizes.FileKind, name: str) -> Bench:
+    """Start making the file; pressed twice it is started once."""
+    _start(studio, persona_id, lesson, file, name)
+    return Bench(**at_work(studio, persona_id, ""), note=note(""), wanted="")
+
+
+def send(studio: Studio, persona_id: str, lesson: str | None, file: sizes.FileKind, name: str) -> Bench:
+    """Send the file to Ollama, making it first unless it lies here already."""
+    status = studio.ollama.status()
+    if status.state != "running":
+        raise NotReady("Ollama is not running. Start it and press again, or only make the file.")
+    adapter, made = _adapter(studio, persona_id, lesson), exports.newest(studio.library, persona_id)
+    if made and made.answers_to(adapter.folder, file, checked_name(name.strip())):
+        return Bench(**at_work(studio, persona_id, str(made.folder)), note=note(""), wanted="", sending=str(made.folder))
+    folder = _start(studio, persona_id, lesson, file, name)
+    return Bench(**at_work(studio, persona_id, ""), note=note(""), wanted=str(folder))
+
+
+def watch(studio: Studio, persona_id: str | None, seen: str, wanted: str) -> Bench:
+    """What is new since the last look; nothing at all where nothing is."""
+    if not persona_id or (now := fingerprint(studio, persona_id)) == seen:
+        return Bench()
+    newest = next(iter(studio.library.exports(persona_id)), None)
+    if newest and studio.jobs.state(newest) == "running":
+        return Bench(**at_work(studio, persona_id, ""))
+    made = exports.newest(studio.library, persona_id)
+    sending = wanted if made and wanted == str(made.folder) else ""
+    name = studio.library.character(persona_id).persona.name
+    return Bench(**(at_work(studio, persona_id, sending) | {"seen": now}), **outcome(studio, persona_id, name), wanted="", sending=sending)
+
+
+def deliver(studio: Studio, persona_id: str, sending: str) -> Iterator[Bench]:
+    """Hand the finished file to Ollama and say how far it is."""
+    made = exports.newest(studio.library, persona_id)
+    if not sending or made is None or str(made.folder) != sending:
+        return
+    try:
+        for phase, share in studio.ollama.create(made.spec["name"], made.file, exports.card(made, studio.models)):
+            yield Bench(phase=phase, bar=pictures.share(share))
+        exports.remember(studio.library, made)
+    except StudioError as error:
+        yield Bench(**at_work(studio, persona_id, ""), note=note(str(error), "warn"), sending="")
+    except Exception:
+        yield Bench(**at_work(studio, persona_id, ""), note=note(""), sending="")
+        raise
+    else:
+        name = studio.library.character(persona_id).persona.name
+        yield Bench(**at_work(studio, persona_id, ""), **outcome(studio, persona_id, name), sending="")
+
+
+def stop(studio: Studio, persona_id: str) -> Bench:
+    """Ask the export to end; what was learned is not touched by it."""
+    folder = next(iter(studio.library.exports(persona_id)), None)
+    if folder and studio.jobs.state(folder) == "running":
+        studio.jobs.stop(folder)
+    return Bench(phase="Stopping", stop=gr.update(interactive=False))
+
+
+# ---------------------------------------------------------------- what they are made of
+def _adapter(studio: Studio, persona_id: str, lesson: str | None) -> Adapter:
+    adapter = chosen([a for a in adapters.learned(studio.library, persona_id) if a.finished], lesson)
+    if adapter is None:
+        raise NotReady(f"Nothing to export yet. Teach {studio.library.character(persona_id).persona.name} first.")
+    return adapter
+
+
+def _start(studio: Studio, persona_id: str, lesson: str | None, file: sizes.FileKind, name: str) -> Path:
+    adapter = _adapter(studio, persona_id, lesson)
+    folder = orders.order_export(studio.library, adapter.folder, file, checked_name(name.strip()))
+    try:
+        studio.jobs.start("export", folder)
+    except StudioError:
+        shutil.rmtree(folder)  # an order that was refused leaves nothing behind
+        raise
+    return folder
+
+
+def fingerprint(studio: Studio, persona_id: str) -> str:
+    """Changes whenever the page has something new to show."""
+    folder = next(iter(studio.library.exports(persona_id)), None)
+    return f"{folder}:{studio.jobs.state(folder)}:{len(studio.jobs.events(folder))}" if folder else ""
+
+
+def cards(studio: Studio, adapter: Adapter) -> list[tuple[str, sizes.FileKind]]:
+    """The three sizes with what they come to for this model."""
+    estimates = exports.estimates(studio.models, adapter.model)
+    return [(f"{word}, {sizes.in_words(estimates[kind])}\n{sentence} ({kind})", kind) for kind, (word, sentence) in FILES.items()]
+
+
+def at_work(studio: Studio, persona_id: str, sending: str) -> dict[str, Any]:
+    """The left side: what can be pressed, or how far the work is."""
+    folder = next(iter(studio.library.exports(persona_id)), None)
+    state = studio.jobs.state(folder) if folder else "waiting"
+    events = studio.jobs.events(folder) if folder and state == "running" else []
+    told = next((e for e in reversed(events) if e["kind"] == "phase"), {})
+    working, status = state == "running", studio.ollama.status()
+    ready = status.state == "running"
+    return {
+        "acts": gr.update(visible=not working and not sending),
+        "send": gr.update(visible=ready),
+        "make": gr.update(value="Only make the file" if ready else "Make the file", variant="secondary" if ready else "primary"),
+        "ollama": f"{status.sentence} There is {sizes.in_words(shutil.disk_usage(studio.library.home).free)} free on the disk.",
+        "how": gr.update(visible=not ready),
+        "work": gr.update(visible=working or bool(sending)),
+        "phase": "Sending the file to Ollama" if sending else str(told.get("text", "Getting ready")),
+        "bar": pictures.share(None if sending else told.get("share")),
+        "stop": gr.update(visible=working, interactive=not (folder / "stop").exists() if folder else True),
+        "timer": gr.update(active=working),
+        "seen": fingerprint(studio, persona_id),
+    }
+
+
+def outcome(studio: Studio, persona_id: str, name: str) -> dict[str, Any]:
+    """The right side: certificate, file and answers of the newest finished export, and what became of the last try."""
+    folder, made = next(iter(studio.library.exports(persona_id)), None), exports.newest(studio.library, persona_id)
+    ended = note(ending(studio, folder)) if folder and (made is None or made.folder != folder) else note("")
+    return {
+        "note": ended,
+        "cert": certificate_html(made.result["checks"], made.at) if made else waiting_html(),
+        "there": gr.update(visible=bool(made and made.delivered)),
+        "there_words": f"{name} is in Ollama. Open it and choose {made.delivered}, or type:" if made else "",
+        "command": f"ollama run {made.delivered}" if made else "",
+        "product": gr.update(visible=made is not None),
+        "path": gr.update(value=str(made.file), label=f"The file, {sizes.in_words(made.result['bytes'])}") if made else "",
+        "modelfile": (made.folder / "Modelfile").read_text("utf-8") if made else "",
+        **side_by_side(made.result["answers"] if made else []),
+    }
+
+
+def ending(studio: Studio, folder: Path) -> str:
+    """Why the last try left no file, in a sentence; empty while it still runs."""
+    state = studio.jobs.state(folder)
+    if state == "stopped":
+        return "Stopped. No file was made, and what was learned is safe."
+    return studio.jobs.failure(folder) if state in ("failed", "interrupted") else ""
+
+
+def side_by_side(answers: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Some answers of the studio and of the file; those that differ come first."""
+    sorted_ = sorted(answers, key=lambda a: a["app"] == a["file"])
+    same = sum(a["app"] == a["file"] for a in answers)
+    shown: dict[str, Any] = {
+        "answers": gr.update(visible=bool(answers)),
+        "counted": f"<h2>Both asked the same <small>{same} of {len(answers)} answers are the same, word for word</small></h2>",
+    }
+    for n in range(PAIRS):
+        row = sorted_[n] if n < len(sorted_) else {"prompt": "", "app": "", "file": ""}
+        label = "In the file" if row["app"] == row["file"] else "In the file, in other words"
+        shown |= {f"pair_{n + 1}": gr.update(visible=n < len(sorted_)), f"asked_{n + 1}": row["prompt"], f"app_{n + 1}": row["app"]}
+        shown[f"file_{n + 1}"] = gr.update(value=row["file"], label=label)
+    return shown
+
+
+def certificate_html(checks: Sequence[Mapping[str, Any]], at: float) -> str:
+    """The certificate of a checked file. One check that went wrong turns all of it."""
+    unsafe = any(check["ok"] is False for check in checks)
+    title = "Not safe to share yet" if unsafe else certificate.headline(checks)
+    states = {True: "ok", False: "bad", None: "wait"}
+    rows = ((states[c["ok"]], literal(c["title"]), literal(c["sentence"]), literal(c["expert"])) for c in checks)
+    return _cert("bad" if unsafe else "", title, ticks(rows), f"Checked on this computer<br>{day(at, 0)}, {clock(at)}")
+
+
+def waiting_html() -> str:
+    """The certificate before there is a file."""
+    rows = (("wait", check.title, check.sentence, check.expert) for check in certificate.waiting())
+    return _cert("before", "Every file is checked before it travels", ticks(rows), "")
+
+
+def _cert(state: str, title: str, checks: str, when: str) -> str:
+    seal = '<span class="seal" aria-hidden="true"></span>' if when and state != "bad" else ""
+    foot = f'<div class="sealrow"><p>{when}</p>{seal}</div>' if when else ""
+    return f'<div class="cert {state}"><p class="kicker">Certificate</p><h2>{title}</h2>{checks}{foot}</div>'
+
+
+def literal(text: str) -> str:
+    """Text that neither the browser nor Gradio's templates (`${…}`, `{{…}}`) read as anything but letters."""
+    return markup.escape(text).replace("$", "&#36;").replace("{", "&#123;")
+
+
+def clock(at: float) -> str:
+    """A time of day."""
+    return time.strftime("%H:%M", time.localtime(at))
+
+
+def note(words: str, kind: str = "warn") -> dict[str, Any]:
+    """The line under the buttons."""
+    return gr.update(value=words, visible=bool(words), elem_classes=["says", "aside", kind])
+
+
+# ---------------------------------------------------------------- the room
+def build(studio: Studio, persona: gr.Radio) -> None:
+    """The Export tab."""
+    with gr.Tab("Export", id="export", elem_id="export") as tab:
+        with gr.Column(elem_classes="nothing", visible=False) as empty:
+            html('<div class="face" aria-hidden="true"></div>')
+            empty_words = says("", "headline")
+            teach = gr.Button("Go to Train", variant="primary", size="lg", min_width=0)
+        with gr.Column(min_width=0) as page:
+            with gr.Row(elem_classes="two"):
+                with gr.Column(elem_classes="main", scale=6, min_width=320):
+                    with gr.Column(min_width=0, elem_classes="lead"):
+                        headline = says("", "headline")
+                        html(LEDE)
+                    lesson = gr.Dropdown([], label="Which lesson?", interactive=True, visible=False)
+                    file = gr.Radio(
+                        [(f"{word}\n{sentence} ({kind})", kind) for kind, (word, sentence) in FILES.items()],
+                        value=OURS, label="How big may the file be?", interactive=True, elem_classes="choices",
+                    )  # fmt: skip
+                    name = gr.Textbox(
+                        label="Name in Ollama", info="small letters, numbers and dashes", interactive=True, elem_classes="short"
+                    )
+                    with gr.Row(elem_classes="acts") as acts:
+                        to_ollama = gr.Button("Send to Ollama", variant="primary", size="lg", min_width=0, visible=False)
+                        only = gr.Button("Make the file", variant="primary", size="lg", min_width=0)
+                    with gr.Column(elem_classes="work", min_width=0, visible=False) as work:
+                        phase = says("", "phase")
+                        bar = html("")
+                        halt = gr.Button("Stop", size="md", min_width=0, elem_classes=["icon", "i-stop"])
+                    told = says("", "aside", visible=False)
+                    ollama = says("", "fine")
+                    how = html(HOW)
+                with gr.Column(elem_classes="side", scale=6, min_width=320):
+                    cert = html(waiting_html())
+                    with gr.Column(elem_classes="there", min_width=0, visible=False) as there:
+                        there_words = says("")
+                        command = _copied("Command")
+                    with gr.Column(elem_classes="product", min_width=0, visible=False) as product:
+                        path = _copied("The file")
+                        with gr.Accordion("Modelfile", open=False):
+                            modelfile = _copied("What Ollama is told", lines=8)
+                            save = gr.Button("Save the Modelfile", size="sm", min_width=0, elem_classes=["icon", "i-down", "quiet"])
+            with gr.Column(elem_classes="pairs", min_width=0, visible=False) as answers:
+                counted = html("")
+                with gr.Row():
+                    pairs = [part for _ in range(PAIRS) for part in _pair()]
+        timer = gr.Timer(1, active=False)
+        seen, wanted, sending = gr.State(""), gr.State(""), gr.State("")
+
+    bench = Bench(
+        empty, empty_words, teach, page, headline, lesson, file, name, acts, to_ollama, only, ollama, how, work, phase, bar, halt, told, cert, there,
+        there_words, command, product, path, modelfile, answers, counted, *pairs, timer, seen, wanted, sending,
+    )  # fmt: skip
+    everything, order, calm = list(bench), [persona, lesson, file, name], {"show_progress": "hidden"}
+    gr.on([tab.select, lesson.input], bind(visit, studio), [persona, lesson, name, sending], everything, **calm)
+    persona.change(bind(arrive, studio), [persona, lesson, sending], everything, **calm)
+    only.click(bind(make, studio), order, everything, **calm)
+    gr.on([to_ollama.click, name.submit], bind(send, studio), order, everything, trigger_mode="once", **calm)
+    timer.tick(bind(watch, studio), [persona, seen, wanted], everything, **calm)
+    sending.change(bind(deliver, studio), [persona, sending], everything, concurrency_limit=None, **calm)
+    halt.click(bind(stop, studio), persona, everything, **calm)
+    save.click(None, modelfile, None, js=SAVE)
+    teach.click(None, js=go("train"))
+
+
+def _copied(label: str, lines: int = 1) -> gr.Textbox:
+    return gr.Textbox("", label=label, lines=lines, max_lines=12, interactive=False, buttons=["copy"], elem_classes=["mono"])
+
+
+def _pair() -> tuple[gr.Column, gr.Textbox, gr.Textbox, gr.Textbox]:
+    with gr.Column(elem_classes="pair", min_width=280) as column:
+        asked = says("", "ask")
+        app = says("", "take", "t1", label="In the studio")
+        file = says("", "take", "t2", label="In the file")
+    return column, asked, app, file

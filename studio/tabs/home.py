@@ -1,0 +1,410 @@
+"""Home: who there is, where the open character stands, and the next thing to do."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from textwrap import shorten
+from typing import Any
+
+import gradio as gr
+
+from studio.domain.dataset import teachable
+from studio.domain.errors import NotFound, StudioError
+from studio.domain.persona import INKS, LONGEST_NAME, Persona
+from studio.domain.progress import Lesson, in_words, lesson
+from studio.services.adapters import Adapter, learned
+from studio.services.library import Character
+from studio.services.studio import Studio
+from studio.tabs.wiring import Pick, bind, go, html, says
+
+ENOUGH = 30  # conversations a first lesson wants
+FEWEST = 10  # conversations below which there is no lesson
+LAST = "This is the only character, so it stays. Make another one first, then move this one to the bin."
+WELCOME = (
+    "Write a few dozen short conversations. Your computer studies them and learns the voice. No account, no internet, and nothing you write leaves this machine."
+)
+STEPS = (
+    ("Write", "how your character talks"),
+    ("Prepare", "we check it for you"),
+    ("Train", "your computer studies"),
+    ("Chat", "meet your character"),
+    ("Export", "take it with you"),
+)
+PICTURE = '<div class="picture"><i></i></div>'
+# Which character was open last is remembered by the browser, not by the studio: it is about this window. "new" stands for one without an id yet.
+OPENED = "localStorage.getItem('studio.open') || ''"
+ASK_OPENED = f"(persona) => [persona, {OPENED}]"
+REMEMBER = "(persona) => { localStorage.setItem('studio.open', persona); return [persona]; }"
+STARTED = "(...values) => { localStorage.setItem('studio.open', 'new'); return values; }"
+OPEN_THIS = "(persona) => { localStorage.setItem('studio.open', persona); return [persona, persona]; }"
+GO_THERE = "(tab) => ({" + ", ".join(f"{tab}: {go(tab)}" for tab in ("write", "prepare", "train", "chat", "export")) + "})[tab]()"
+PRESS_NEW = f"() => {{ ({go('home')})(); document.querySelector('#start').click(); }}"
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Where a character stands, read from the disk: every number shown comes from here."""
+
+    character: Character
+    usable: int  # conversations that can be learned from
+    lesson: Lesson | None  # at work now
+    learned: Adapter | None  # the newest finished one
+    exported: float | None  # when the newest file was made, seconds since 1970
+
+    @property
+    def step(self) -> int:
+        """The step of the path the character is at, 1 to 5."""
+        if self.lesson:
+            return 3
+        if self.learned:
+            return 5 if self.exported else 4
+        if self.character.conversations < ENOUGH:
+            return 1
+        return 3 if self.usable >= FEWEST else 2
+
+
+# ---------------------------------------------------------------- handlers
+def opening(studio: Studio, remembered: str | None) -> dict[str, Any]:
+    """The cast as the page opens: the character that was open last, else the first."""
+    return cast(studio, remembered or "")
+
+
+def cast(studio: Studio, wanted: str) -> dict[str, Any]:
+    """An update of the selector: everybody there is, with `wanted` open if it exists."""
+    characters = studio.library.characters()
+    ids = [c.id for c in characters]
+    return gr.update(choices=[(c.persona.name, c.id) for c in characters], value=wanted if wanted in ids else next(iter(ids), None))
+
+
+def reink(studio: Studio, persona_id: str | None) -> str:
+    """The hidden element that prints the studio in the open character's ink, with everybody's portrait. Ids, inks and numbers only."""
+    lines, ink = [], "blue"
+    for character in studio.library.characters():
+        mine = f'label:has(input[value="{character.id}"])'
+        face = f"url(/studio/avatar/{character.id}?v={character.rev})"
+        colours = character.persona.ink
+        lines.append(f"{mine}{{--pic:{face};--chip:var(--{colours}-chip);--mine:var(--{colours}-ink)}}")
+        lines.append(f'#cards {mine}::after{{content:"{brief_state(standing(studio, character))}"}}')
+        if character.id == persona_id:
+            ink = colours
+            lines.append(f".gradio-container{{--face:{face}}}")
+    return f'<style>{"".join(lines)}</style><i class="ink-{ink}"></i>'
+
+
+def look(studio: Studio, persona_id: str | None, opened: str | None) -> list[Any]:
+    """The whole page but the panels: see `build` for the order of the outputs."""
+    try:
+        character = studio.library.character(persona_id or "")
+    except NotFound:
+        return welcome(studio, None)
+    known = opened == "new" or opened in {c.id for c in studio.library.characters()}
+    stand = standing(studio, character, count=True)
+    if not known and stand.learned is None and stand.lesson is None:
+        return welcome(studio, character)
+    name, first = brief(character.persona.name), stand.character.conversations == 0
+    tab, action = next_step(stand, name)
+    return [
+        gr.update(value=character.persona.description, visible=bool(character.persona.description)),
+        headline(stand),
+        lede(stand),
+        gr.update(value=action, visible=True),
+        gr.update(visible=tab != "write"),
+        gr.update(visible=False),
+        gr.update(visible="hidden"),
+        tab,
+        PICTURE,
+        gr.update(value=character.persona.greeting, visible=bool(character.persona.greeting) and not first),
+        path(stand),
+        *_around(studio, character.id),
+        gr.Timer(active=stand.lesson is not None),
+    ]
+
+
+def welcome(studio: Studio, character: Character | None) -> list[Any]:
+    """The page before anything was opened."""
+    trio = sorted((c for c in studio.library.characters()[:3] if c.avatar), key=lambda c: c == character)
+    faces = "".join(f'<img src="/studio/avatar/{c.id}?v={c.rev}" alt="">' for c in trio)
+    around = f"Look around with {brief(character.persona.name)}" if character else ""
+    return [
+        gr.update(value="Welcome", visible=True),
+        "Write how they talk. Then meet them.",
+        WELCOME,
+        gr.update(visible=False),
+        gr.update(visible=False),
+        gr.update(value=around, visible=bool(character)),
+        gr.update(visible=True),
+        "write",
+        f'<div class="picture trio">{faces}</div>' if len(trio) == 3 else PICTURE,
+        gr.update(value="Are you the one who makes us up?", visible=True),
+        path(None),
+        *_around(studio, character.id if character else None),
+        gr.Timer(active=False),
+    ]
+
+
+def _around(studio: Studio, persona_id: str | None) -> list[Any]:
+    # What stands under the hero in every state: the cards and what can be done with the open character.
+    characters, thrown = studio.library.characters(), len(studio.library.bin())
+    cards = [(card(c.persona), c.id) for c in characters]
+    return [
+        gr.update(choices=cards, value=persona_id),
+        gr.update(visible=persona_id is not None),
+        gr.update(visible=bool(thrown), value=f"Bin ({thrown})"),
+    ]
+
+
+def compose(studio: Studio) -> list[Any]:
+    """Open the panel for a new character, with the next free ink."""
+    taken = [c.persona.ink for c in studio.library.characters()]
+    return [*_panel(True), "", "", "", min(INKS, key=taken.count), "A new character", "Make this character"]
+
+
+def revise(studio: Studio, persona_id: str) -> list[Any]:
+    """Open the panel with what is known of the open character."""
+    persona = studio.library.character(persona_id).persona
+    return [*_panel(True), persona_id, persona.name, persona.description, persona.ink, "Name and ink", "Keep these changes"]
+
+
+def shut(studio: Studio) -> list[Any]:
+    """Put the panel away."""
+    return _panel(False)
+
+
+def _panel(is_open: bool) -> list[Any]:
+    return [gr.update(visible=not is_open), gr.update(visible=is_open)]
+
+
+def keep(studio: Studio, edited: str, name: str, description: str, ink: str) -> list[Any]:
+    """Make the character, or keep what was changed about the one that was open."""
+    if edited:
+        character = studio.library.character(edited)
+        sheet = replace(character.persona, name=name, description=description.strip(), ink=ink).checked()
+        studio.library.save_sheet(edited, sheet, character.rev)
+        persona_id = edited
+    else:
+        persona_id = studio.library.create(Persona(name, description=description.strip(), ink=ink).checked())
+    return [*_panel(False), cast(studio, persona_id), reink(studio, persona_id)]
+
+
+def duplicate(studio: Studio, persona_id: str) -> list[Any]:
+    """A copy of the open character with all its conversations, opened."""
+    name = studio.library.character(persona_id).persona.name
+    copied = studio.library.copy(persona_id, f"{name[: LONGEST_NAME - 7]} (copy)")
+    return [cast(studio, copied), reink(studio, copied)]
+
+
+def discard(studio: Studio, persona_id: str) -> list[Any]:
+    """Move the open character to the bin and say how it comes back."""
+    if len(studio.library.characters()) == 1:
+        raise StudioError(LAST)
+    name = studio.library.character(persona_id).persona.name
+    studio.library.delete(persona_id)
+    following = cast(studio, "")
+    return [following, reink(studio, following["value"]), gr.update(visible=True), f"{name} moved to the bin. It stays there for 30 days.", persona_id]
+
+
+def put_back(studio: Studio, persona_id: str | None) -> list[Any]:
+    """Take a character out of the bin and open it."""
+    if not persona_id:
+        raise StudioError("Choose a character in the bin first. Nothing was changed.")
+    studio.library.restore(persona_id)
+    return [cast(studio, persona_id), reink(studio, persona_id), gr.update(visible=False), gr.update(visible=False)]
+
+
+def open_bin(studio: Studio) -> list[Any]:
+    """The bin's list."""
+    thrown = [(f"{name}\nmoved {_day(at)}", persona_id) for persona_id, name, at in studio.library.bin()]
+    return [gr.update(visible=True), gr.update(choices=thrown, value=thrown[0][1] if thrown else None)]
+
+
+def close_bin(studio: Studio) -> dict[str, Any]:
+    """Put the bin's list away."""
+    return gr.update(visible=False)
+
+
+# ---------------------------------------------------------------- facts and words
+def standing(studio: Studio, character: Character, count: bool = False) -> Standing:
+    """What the disk says about a character; `count` also reads its conversations."""
+    working = studio.jobs.running()
+    at_work = working if working in studio.library.adapters(character.id) else None
+    done = [folder for folder in studio.library.exports(character.id) if studio.jobs.state(folder) == "done"]
+    return Standing(
+        character,
+        len(teachable(studio.library.conversations(character.id))) if count else character.conversations,
+        lesson(studio.jobs.events(at_work)) if at_work else None,
+        next((adapter for adapter in learned(studio.library, character.id) if adapter.finished), None),
+        studio.jobs.events(done[0])[-1]["at"] if done else None,
+    )
+
+
+def headline(stand: Standing) -> str:
+    """The one sentence about where the character stands."""
+    name, written = stand.character.persona.name, stand.character.conversations
+    if stand.lesson:
+        left = stand.lesson.seconds_left
+        return f"{name} is learning." + (f" {_capital(in_words(left))} left." if left is not None else "")
+    if not written and not stand.learned:
+        return f"{name} has no words yet."
+    sentences = {
+        1: f"{name} has {_conversations(written)}. About {ENOUGH} is a good start.",
+        2: f"{name} has {_conversations(written)}. Most of them need a look.",
+        3: f"{name} is written and ready to learn.",
+        4: f"{name} is waiting to talk.",
+        5: f"{name} is ready to travel.",
+    }
+    return sentences[stand.step]
+
+
+def lede(stand: Standing) -> str:
+    """What that means, in one or two sentences."""
+    name, written = stand.character.persona.name, _conversations(stand.character.conversations)
+    if stand.lesson:
+        where = f"Pass {min(int(stand.lesson.epoch) + 1, stand.lesson.epochs)} of {stand.lesson.epochs}. " if stand.lesson.epochs else ""
+        return f"{where}You can go on writing, or close this tab; learning carries on by itself."
+    if stand.step == 4 and stand.learned:
+        return f"It learned from {_conversations(stand.learned.conversations)} on {_day(stand.learned.at)}. Ask {name} something it has never been asked."
+    if stand.step == 5 and stand.exported:
+        return f"One file holds all that {name} learned, made on {_day(stand.exported)}. It runs in Ollama, a free app, on other computers too."
+    if stand.step == 3:
+        return f"There are {written}. Now your computer can study them and answer in the same voice. Nothing you wrote leaves this machine."
+    if stand.step == 2:
+        return "Prepare shows which lines have no answer yet, and leads you to each of them."
+    return f"Short is fine: two to ten lines. Write what {name} would really say, including the odd wrong answer."
+
+
+def next_step(stand: Standing, name: str) -> tuple[str, str]:
+    """The tab that comes next, and the words on the button that leads there."""
+    if stand.lesson:
+        return "train", f"Watch {name} learn"
+    if stand.step == 1:
+        return "write", "Keep writing" if stand.character.conversations else "Write the first conversation"
+    return {2: ("prepare", "Go to Prepare"), 3: ("train", f"Teach {name}"), 4: ("chat", f"Talk to {name}"), 5: ("export", f"Export {name}")}[stand.step]
+
+
+def path(stand: Standing | None) -> str:
+    """The five steps as markup, with what is done by the facts. No names in it."""
+    here = stand.step if stand else 1
+    done = _done(stand) if stand else {}
+    rows = []
+    for n, (title, note) in enumerate(STEPS, 1):
+        state = "now" if n == here else "done" if n in done else "next"
+        mark = {"now": "You are here", "done": "Done", "next": ""}[state]
+        rows.append(f'<li class="{state}"><span class="n" aria-hidden="true">{n}</span><b>{title} <em>{mark}</em></b><span>{done.get(n, note)}</span></li>')
+    return f'<ol class="path">{"".join(rows)}</ol>'
+
+
+def _done(stand: Standing) -> dict[int, str]:
+    # What is behind the character, and the note that says so. Talking leaves no trace, so step 4 is never called done.
+    written, done = stand.character.conversations, {}
+    if written >= ENOUGH or stand.learned:
+        done[1] = _conversations(written)
+        if stand.usable >= FEWEST:
+            done[2] = "all can be learned" if stand.usable == written else f"{stand.usable} can be learned"
+    if stand.learned:
+        done[3] = f"learned {_day(stand.learned.at)}"
+    if stand.exported:
+        done[5] = f"made {_day(stand.exported)}"
+    return done
+
+
+def brief_state(stand: Standing) -> str:
+    """The small line on a card: “111 conversations · not trained yet”."""
+    if stand.lesson:
+        state = "learning now"
+    else:
+        state = f"trained {_day(stand.learned.at)}" if stand.learned else "not trained yet"
+    return f"{_conversations(stand.character.conversations)} · {state}"
+
+
+def card(persona: Persona) -> str:
+    """The words on a card. Its first line is drawn as the name, so the name is kept to one line."""
+    return f"{brief(persona.name)}\n{shorten(persona.description, 68, placeholder='…')}"
+
+
+def brief(text: str, most: int = 26) -> str:
+    """The text, cut where a button or a card ends."""
+    return text if len(text) <= most else f"{text[: most - 1].rstrip()}…"
+
+
+def _conversations(count: int) -> str:
+    return f"{count} conversation{'' if count == 1 else 's'}"
+
+
+def _day(at: float) -> str:
+    when = datetime.fromtimestamp(at)
+    return f"{when.day} {when:%B}"
+
+
+def _capital(words: str) -> str:
+    return words[:1].upper() + words[1:]
+
+
+# ---------------------------------------------------------------- layout and listeners
+def build(studio: Studio, persona: gr.Radio) -> None:
+    """The Home tab."""
+    with gr.Tab("Home", id="home", elem_id="home") as tab:
+        ink = html(elem_id="ink")
+        html("<h1>Home</h1>", elem_classes="unseen")
+        with gr.Row(elem_classes="hero"):
+            with gr.Column(elem_classes="pitch", min_width=320) as pitch:
+                kick = says("", "kick", label="Who", show_label=False, container=False)
+                head = says("", "display", label="Where the character stands", show_label=False, container=False, lines=2)
+                sentence = says("", "lede", label="What that means", show_label=False, container=False, lines=2)
+                with gr.Row(elem_classes="acts"):
+                    act = gr.Button("", variant="primary", size="lg", visible=False)
+                    start = gr.Button("Start a character", variant="primary", size="lg", visible="hidden", elem_id="start")
+                    again = gr.Button("Keep writing", size="lg", visible=False)
+                    around = gr.Button("", size="lg", visible=False)
+            with gr.Column(elem_classes=["pitch", "folio"], min_width=320, visible=False) as panel:
+                title = says("A new character", "kick", label="What this is", show_label=False, container=False)
+                name = gr.Textbox(label="Name", max_length=LONGEST_NAME, placeholder="Grandmother Pim", elem_classes="storied", interactive=True)
+                line = gr.Textbox(label="Who is this, in one line", max_length=200, placeholder="A retired sea captain who knits", elem_classes="storied", interactive=True)
+                colour = gr.Radio([(ink_name.capitalize(), ink_name) for ink_name in INKS], value=INKS[0], label="Ink", interactive=True, elem_classes="inks")
+                with gr.Row(elem_classes="acts"):
+                    make = gr.Button("Make this character", variant="primary", size="lg")
+                    leave = gr.Button("Not now", size="lg")
+            with gr.Column(elem_classes="portrait", min_width=320):
+                picture = html(PICTURE)
+                quote = says("", "quote", label="A first word", show_label=False, container=False, visible=False)
+        way = html(path(None))
+        cards = gr.Radio([], label="Characters", show_label=False, container=False, interactive=True, elem_id="cards")
+        with gr.Row(elem_classes="told", visible=False) as told:
+            news = says("", label="What happened", show_label=False, container=False)
+            undo = gr.Button("Undo", size="sm", elem_classes=["icon", "i-undo", "quiet"])
+        with gr.Row(elem_classes="more"):
+            with gr.Row(elem_classes="more", visible=False) as own:
+                change = gr.Button("Name and ink", size="sm", elem_classes=["icon", "i-pen", "quiet"])
+                copy = gr.Button("Copy", size="sm", elem_classes=["icon", "i-copy", "quiet"])
+                throw = gr.Button("Move to the bin", size="sm", elem_classes=["icon", "i-bin", "quiet"])
+            bin_button = gr.Button("Bin", size="sm", elem_classes=["icon", "i-bin", "quiet"], visible=False)
+        with gr.Column(elem_classes="drawer", visible=False) as drawer:
+            thrown = Pick([], label="In the bin", interactive=True, elem_classes="list")
+            with gr.Row(elem_classes="acts"):
+                back = gr.Button("Put back", size="md")
+                close = gr.Button("Close the bin", size="md", elem_classes="quiet")
+        # Client-side slots: they outlive a restart of the studio, which a gr.State would not.
+        opened, edited, gone, where = (gr.Textbox(visible="hidden") for _ in range(4))
+        clock = gr.Timer(3, active=False)
+
+    page = [kick, head, sentence, act, again, around, start, where, picture, quote, way, cards, own, bin_button, clock]
+    panels, fields = [pitch, panel], [edited, name, line, colour, title, make]
+    quiet: dict[str, Any] = {"show_progress": "hidden"}
+    refresh: dict[str, Any] = {"fn": bind(look, studio), "inputs": [persona, opened], "outputs": page, **quiet}
+
+    persona.change(bind(reink, studio), persona, ink, **quiet)
+    persona.change(bind(shut, studio), None, panels, **quiet)
+    gr.on([tab.select, persona.change, clock.tick], js=ASK_OPENED, **refresh)
+    persona.input(None, persona, None, js=REMEMBER)
+    cards.input(None, cards, persona, js=REMEMBER)
+    around.click(js=OPEN_THIS, **refresh)
+    act.click(None, where, None, js=GO_THERE)
+    again.click(None, None, None, js=go("write"))
+    start.click(bind(compose, studio), None, [*panels, *fields], **quiet)
+    change.click(bind(revise, studio), persona, [*panels, *fields], **quiet)
+    leave.click(bind(shut, studio), None, panels, **quiet)
+    make.click(bind(keep, studio), [edited, name, line, colour], [*panels, persona, ink], js=STARTED, **quiet).success(js=OPEN_THIS, **refresh)
+    copy.click(bind(duplicate, studio), persona, [persona, ink], js=STARTED, **quiet).success(None, persona, None, js=REMEMBER)
+    throw.click(bind(discard, studio), persona, [persona, ink, told, news, gone], js=STARTED, **quiet).success(None, persona, None, js=REMEMBER)
+    undo.click(bind(put_back, studio), gone, [persona, ink, told, drawer], js=STARTED, **quiet).success(None, persona, None, js=REMEMBER)
+    bin_button.click(bind(open_bin, studio), None, [drawer, thrown], **quiet)
+    back.click(bind(put_back, studio), thrown, [persona, ink, told, drawer], js=STARTED, **quiet).success(None, persona, None, js=REMEMBER)
+    close.click(bind(close_bin, studio), None, drawer, **quiet)

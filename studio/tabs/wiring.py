@@ -1,0 +1,83 @@
+"""What every tab uses to tie its handlers to its components."""
+
+import functools
+import html as markup
+import inspect
+import logging
+from abc import ABCMeta
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import gradio as gr
+
+from studio.domain.errors import StudioError
+from studio.services.studio import Studio
+
+NOT_DONE = "Not done"
+MISTAKE = "That stopped because of a mistake in the studio. What was saved is safe. The details are in studio.log, in the folder where your characters are kept."
+
+# A gr.Radio whose value the handler judges. Gradio's own refuses, with a raw message, what is not on the list it remembers for this window: after
+# a restart, or when something was removed a moment ago. Made without Gradio's metaclass, which writes a .pyi file beside every subclass.
+Pick: type[gr.Radio] = ABCMeta.__new__(type(gr.Radio), "Radio", (gr.Radio,), {"preprocess": lambda self, payload: payload})
+
+
+def bind(handler: Callable[..., Any], studio: Studio) -> Callable[..., Any]:
+    """`handler` with its first argument fixed: same name, still a generator if it was one, and its StudioErrors shown as a toast."""
+
+    def answer(*values: Any) -> Any:
+        with _told():
+            return handler(studio, *values)
+
+    def stream(*values: Any) -> Iterator[Any]:
+        with _told():
+            yield from handler(studio, *values)
+
+    bound = functools.wraps(handler)(stream if inspect.isgeneratorfunction(handler) else answer)
+    # Gradio reads the signature to count inputs and to find event data: it must see the handler's, without the studio.
+    del bound.__wrapped__
+    signature = inspect.signature(handler)
+    bound.__signature__ = signature.replace(parameters=list(signature.parameters.values())[1:])
+    return bound
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    try:
+        yield
+    except StudioError as error:
+        # A toast shows markup, and the sentence may hold a name somebody typed.
+        raise gr.Error(markup.escape(str(error), quote=False), title=NOT_DONE, print_exception=False) from error
+    except gr.Error:
+        raise
+    except Exception as error:
+        logging.getLogger("studio").exception("A handler stopped")
+        raise gr.Error(MISTAKE, title=NOT_DONE, print_exception=False) from error
+
+
+def go(tab: str) -> str:
+    """JavaScript that opens a tab, also when it is folded into the menu of a narrow window. For `button.click(None, js=go("train"))`."""
+    # Gradio names each tab's button <id>-button, hides a copy for measuring, and moves what does not fit into a menu of plain buttons.
+    return f"""() => {{
+      const shown = [...document.querySelectorAll('#rooms > .tab-wrapper [role=tab]')].find(e => e.id.startsWith('{tab}') && e.offsetParent && !e.closest('.visually-hidden'));
+      if (shown) return void shown.click();
+      document.querySelector('#rooms > .tab-wrapper .overflow-menu > button').click();
+      requestAnimationFrame(() => [...document.querySelectorAll('#rooms .overflow-dropdown button')].find(e => e.textContent.trim().toLowerCase() === '{tab}').click());
+    }}"""
+
+
+def html(markup_text: str = "", **options: Any) -> gr.HTML:
+    """Static markup or a picture made of numbers. Never anything a person or a model wrote: Gradio would run it."""
+    return gr.HTML(markup_text, js_on_load=None, apply_default_css=False, **options)
+
+
+def says(value: str = "", *classes: str, label: str = "", edit: bool = False, **options: Any) -> gr.Textbox:
+    """Somebody's words: a text box without a box, so that text stays text. With a label it shows who speaks."""
+    shown = {"show_label": bool(label), "container": bool(label), "label": label or "Text", "lines": 1, "max_lines": 12, **options}
+    return gr.Textbox(value, interactive=edit, elem_classes=["says", *classes], **shown)
+
+
+def ticks(rows: Iterable[tuple[str, str, str, str]]) -> str:
+    """A list of checks as markup: (`ok`, `look`, `bad` or `wait`; title; sentence; expert word). The studio's own words only."""
+    lines = (f'<li class="{state}"><b>{title}</b><span>{line}</span>{f"<small>{expert}</small>" if expert else ""}</li>' for state, title, line, expert in rows)
+    return f'<ul class="ticks">{"".join(lines)}</ul>'

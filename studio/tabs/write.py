@@ -1,0 +1,303 @@
+"""Write: example conversations and the character sheet.
+
+The editor itself is a module of plain JavaScript (assets/editor.js) in an empty element; it speaks JSON to the routes below, and Gradio
+never sees a word of it. Its answers are always 200: a refusal is an answer, with `ok` false and a sentence.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Coroutine
+from dataclasses import replace
+from typing import Annotated, Any, Literal
+
+import gradio as gr
+from fastapi import APIRouter, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from fastapi.routing import APIRoute
+from pydantic import BaseModel, ConfigDict, Field
+
+from studio.domain import conversation
+from studio.domain.conversation import LONGEST_TEXT, LONGEST_TITLE, MOST_TURNS, Turn
+from studio.domain.errors import NotFound, StudioError
+from studio.domain.persona import Persona
+from studio.services.studio import Studio
+from studio.settings import Settings
+from studio.tabs.wiring import go
+
+UNREADABLE = "This can't be stored as it is. Your words are kept in this window. Reload the page, then write it again."
+COPY = " (copy)"
+MOST_RULES = 500
+LARGEST_FILE = 20_000_000  # characters
+
+# Runs when the tab is first opened. 'saved' tells Gradio that something was stored.
+MOUNT = """
+import("/studio/assets/editor.js?v=VERSION").then(module => {
+  const editor = module.mount(element, {persona: props.value, onsaved: what => trigger('saved', what)});
+  watch('value', () => editor.refresh(props.value));
+}).catch(error => {
+  console.error(error);
+  element.textContent = "The editor could not be loaded. What was saved is safe. Start the studio again, then reload this page.";
+});
+"""
+
+
+class Given(BaseModel):
+    """What a request may hold: nothing beyond its fields."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+Id = Annotated[str, Field(min_length=1, max_length=64)]
+Title = Annotated[str, Field(max_length=LONGEST_TITLE)]
+Text = Annotated[str, Field(max_length=LONGEST_TEXT)]
+Rules = Annotated[list[Text], Field(max_length=MOST_RULES)]
+
+
+class Line(Given):
+    """One turn, as the editor sends it."""
+
+    id: Id
+    role: Literal["user", "model"]
+    text: Text
+
+
+Lines = Annotated[list[Line], Field(max_length=MOST_TURNS)]
+
+
+class One(Given):
+    """A conversation or a character, by its id."""
+
+    id: Id
+
+
+class Copying(Given):
+    """A conversation of a character, to be copied."""
+
+    persona: Id
+    id: Id
+
+
+class Listing(Given):
+    """A page of the list; `query` is looked for in the title and in every line."""
+
+    persona: Id
+    query: Annotated[str, Field(max_length=200)] = ""
+    offset: Annotated[int, Field(ge=0)] = 0
+    limit: Annotated[int, Field(ge=1, le=200)] = 100
+
+
+class Saving(Given):
+    """A conversation as it stands in the editor, and the revision it began from."""
+
+    id: Id
+    base: Annotated[int, Field(ge=1)]
+    op: Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]
+    title: Title
+    turns: Lines
+    shrink: bool = False
+
+
+class Earlier(Given):
+    """The revisions below `before`."""
+
+    id: Id
+    before: Annotated[int, Field(ge=1)]
+    limit: Annotated[int, Field(ge=1, le=100)] = 50
+
+
+class Beginning(Given):
+    """A new conversation."""
+
+    persona: Id
+    title: Title
+    turns: Lines
+
+
+class Sheet(Given):
+    """What the editor changes of a character sheet; name and ink are changed elsewhere."""
+
+    description: Text
+    visitor: Annotated[str, Field(max_length=60)]
+    voice: Rules
+    facts: Rules
+    system: Text
+    greeting: Text
+
+
+class SavingSheet(Given):
+    """A character sheet as it stands in the editor, and the revision it began from."""
+
+    persona: Id
+    base_rev: Annotated[int, Field(ge=0)]
+    sheet: Sheet
+
+
+class Bringing(Given):
+    """A file of conversations, read by the browser."""
+
+    persona: Id
+    name: Annotated[str, Field(max_length=255)]
+    text: Annotated[str, Field(max_length=LARGEST_FILE)]
+
+
+Answer = dict[str, Any]
+
+
+class Door(APIRoute):
+    """Turns what a person can mend into an answer. Everything else is a defect and stays a 500."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """FastAPI's own hook around one route."""
+        inner = super().get_route_handler()
+
+        async def answer(request: Request) -> Response:
+            try:
+                return await inner(request)
+            except NotFound as error:
+                return JSONResponse({"ok": False, "error": "missing", "message": str(error)})
+            except StudioError as error:
+                return JSONResponse({"ok": False, "error": "invalid", "message": str(error)})
+            except RequestValidationError as error:
+                return JSONResponse({"ok": False, "error": "invalid", "message": _problem(error.body)})
+
+        return answer
+
+
+def _problem(body: Any) -> str:
+    # The model refuses the same as the domain does, but only the domain has a sentence for it.
+    if isinstance(body, dict) and {"title", "turns"} <= set(body):
+        return conversation.fault(body["title"], body["turns"]) or UNREADABLE
+    return UNREADABLE
+
+
+def list_conversations(studio: Studio, given: Listing) -> Answer:
+    """A page of the list."""
+    return studio.library.listing(given.persona, given.query, given.offset, given.limit)
+
+
+def load(studio: Studio, given: One) -> Answer:
+    """One conversation."""
+    return studio.library.load(given.id)
+
+
+def save(studio: Studio, given: Saving) -> Answer:
+    """Stored, or why not; with the hash of what stands on the disk, so that the editor can compare."""
+    turns = [turn.model_dump() for turn in given.turns]
+    answer = studio.library.save(given.id, given.base, given.op, given.title, turns, shrink=given.shrink)
+    return {**answer, "sha256": _seal(studio, answer)} if answer["ok"] else answer
+
+
+def _seal(studio: Studio, answer: Answer) -> str:
+    # Read back, not taken from the request. Empty where another window has saved in between: there is nothing to compare then.
+    stored = studio.library.load(answer["id"])
+    if not stored["ok"] or stored["rev"] != answer["rev"]:
+        return ""
+    turns = [{name: turn[name] for name in ("id", "role", "text")} for turn in stored["turns"]]
+    body = json.dumps({"title": stored["title"], "turns": turns}, ensure_ascii=False, separators=(",", ":"))
+    return hashlib.sha256(body.encode()).hexdigest()
+
+
+def history(studio: Studio, given: Earlier) -> Answer:
+    """Earlier versions, newest first."""
+    return studio.library.history(given.id, given.before, given.limit)
+
+
+def new(studio: Studio, given: Beginning) -> Answer:
+    """A new conversation, on top of the list."""
+    turns = [Turn(line.id, line.role, line.text) for line in given.turns]
+    return {"ok": True, "id": studio.library.add(given.persona, given.title, turns)}
+
+
+def duplicate(studio: Studio, given: Copying) -> Answer:
+    """A copy of a conversation with its tags, on top of the list."""
+    found = next((each for each in studio.library.conversations(given.persona) if each.id == given.id), None)
+    if found is None:
+        raise NotFound("This conversation is not there any more, so it was not copied. Nothing else was changed. Choose another one.")
+    title = f"{found.title[: LONGEST_TITLE - len(COPY)]}{COPY}"
+    return {"ok": True, "id": studio.library.add(given.persona, title, found.turns, found.tags)}
+
+
+def remove(studio: Studio, given: One) -> Answer:
+    """To the bin."""
+    studio.library.remove(given.id)
+    return {"ok": True, "id": given.id}
+
+
+def recover(studio: Studio, given: One) -> Answer:
+    """Back from the bin."""
+    studio.library.recover(given.id)
+    return {"ok": True, "id": given.id}
+
+
+def character(studio: Studio, given: One) -> Answer:
+    """A character sheet and its revision."""
+    found = studio.library.character(given.id)
+    return {"ok": True, "id": found.id, "rev": found.rev, "sheet": found.persona.to_dict(), "avatar": found.avatar is not None}
+
+
+def save_sheet(studio: Studio, given: SavingSheet) -> Answer:
+    """Stored, or the sheet that another window has stored meanwhile."""
+    found = studio.library.character(given.persona)
+    if found.rev != given.base_rev:
+        return {**character(studio, One(id=given.persona)), "ok": False, "error": "conflict"}
+    return {"ok": True, "rev": studio.library.save_sheet(given.persona, _changed(found.persona, given.sheet), given.base_rev)}
+
+
+def _changed(persona: Persona, sheet: Sheet) -> Persona:
+    values = {name: tuple(value) if isinstance(value, list) else value for name, value in sheet.model_dump().items()}
+    return replace(persona, **values)
+
+
+def bring(studio: Studio, given: Bringing) -> Answer:
+    """Every conversation of a file, or none and the reason."""
+    prefix = hashlib.sha256(given.text.encode()).hexdigest()[:8]
+    found = conversation.from_jsonl(given.text, given.name, prefix)
+    if not found:
+        raise StudioError(f"{given.name} holds no conversations. Nothing was brought in. Choose a file with one conversation on each line.")
+    # The first of the file ends up on top of the list.
+    ids = [studio.library.add(given.persona, each.title, each.turns, each.tags) for each in reversed(found)]
+    return {"ok": True, "ids": ids[::-1]}
+
+
+def routes(studio: Studio) -> APIRouter:
+    """The editor's endpoints, for the app to put under /studio."""
+    router = APIRouter(route_class=Door)
+
+    def post(path: str, handler: Callable[[Studio, Any], Answer], model: type[Given]) -> None:
+        def endpoint(given: Any) -> Answer:
+            return handler(studio, given)
+
+        endpoint.__annotations__["given"] = model
+        router.post(f"/{path}", name=handler.__name__)(endpoint)
+
+    post("list", list_conversations, Listing)
+    post("load", load, One)
+    post("save", save, Saving)
+    post("history", history, Earlier)
+    post("new", new, Beginning)
+    post("duplicate", duplicate, Copying)
+    post("remove", remove, One)
+    post("recover", recover, One)
+    post("character", character, One)
+    post("sheet", save_sheet, SavingSheet)
+    post("bring", bring, Bringing)
+    return router
+
+
+def editor_version(settings: Settings) -> str:
+    """A short hash of the editor's files, so that a browser never keeps an old one."""
+    files = [settings.assets / "editor.js", *sorted((settings.assets / "editor").glob("*.js"))]
+    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:12]
+
+
+def build(studio: Studio, persona: gr.Radio) -> None:
+    """The Write tab."""
+    with gr.Tab("Write", id="write", elem_id="write"):
+        script = MOUNT.replace("VERSION", editor_version(studio.settings))
+        editor = gr.HTML(persona.value, html_template="", apply_default_css=False, js_on_load=script, elem_id="write-editor")
+        with gr.Row(elem_classes="acts write-end"):
+            onward = gr.Button("Go to Prepare", size="md", elem_classes=["quiet"])
+
+    persona.change(lambda chosen: chosen, persona, editor, show_progress="hidden", queue=False)
+    onward.click(None, js=go("prepare"))
