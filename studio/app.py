@@ -17,12 +17,7 @@ from fastapi.staticfiles import StaticFiles
 from studio import entrance, palette
 from studio.domain.errors import Busy, NotFound
 from studio.guard import Guard
-from studio.services.jobs import Jobs
-from studio.services.library import Library
-from studio.services.models import Models
-from studio.services.ollama import Ollama
-from studio.services.studio import Studio
-from studio.services.voice import Voice
+from studio.services.studio import Studio, assemble
 from studio.settings import Settings
 from studio.tabs import chat, export, home, prepare, train, write
 from studio.tabs.wiring import Pick, bind, html
@@ -35,12 +30,6 @@ BRAND = (
     '<p class="brand"><svg viewBox="0 0 32 32" aria-hidden="true"><path d="M6 4h20a5 5 0 0 1 5 5v10a5 5 0 0 1-5 5H15l-8 7v-7H6a5 5 0 0 1-5-5V9a5 5 0 0 1 5-5z"/>'
     '<path class="q" d="M9 11h14M9 17h9"/></svg>Persona Studio</p>'
 )
-
-
-def assemble(settings: Settings) -> Studio:
-    """The services over one home folder. Raises Busy while another studio has it."""
-    library = Library(settings.home, settings.bundled)
-    return Studio(settings, library, Jobs(library, settings.project), Models(settings.practice_model, library, settings.offline), Voice(), Ollama(None))
 
 
 def page(studio: Studio) -> gr.Blocks:

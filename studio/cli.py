@@ -6,8 +6,9 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from studio import settings
+from studio import doctor, line, settings
 from studio.domain.errors import StudioError
+from studio.services.studio import Studio, assemble
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -55,6 +56,37 @@ def settle_environment(scratch: Path) -> None:
     }
 
 
+def demo(options: argparse.Namespace) -> int:
+    """Take a bundled character along the whole line without a window."""
+    return _with_studio(options, lambda studio: line.run(studio, _say, getattr(options, "json", None)))
+
+
+def look(options: argparse.Namespace) -> int:
+    """Say what this machine has."""
+
+    def tell(studio: Studio) -> int:
+        for sentence in doctor.lines(studio):
+            _say(sentence)
+        return 0
+
+    return _with_studio(options, tell)
+
+
+def _with_studio(options: argparse.Namespace, work: Callable[[Studio], int]) -> int:
+    chosen = settings.read(options)
+    settle_environment(chosen.scratch)
+    studio = assemble(chosen)
+    try:
+        return work(studio)
+    finally:
+        studio.library.close()
+
+
+def _add_demo_options(command: argparse.ArgumentParser) -> None:
+    _add_start_options(command)
+    command.add_argument("--json", type=Path, metavar="FILE", help="write the report there as JSON")
+
+
 def _add_start_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("--home", type=Path, help="the folder that holds your characters")
     command.add_argument("--port", type=int, help="the port to answer on (7860, or the next free one)")
@@ -70,4 +102,6 @@ def _say(sentence: str) -> None:
 # A further command is one line here: its name, what runs it, its line of help, and what adds its options.
 COMMANDS: dict[str, tuple[Callable[[argparse.Namespace], int], str, Callable[[argparse.ArgumentParser], None]]] = {
     "start": (start, "open the studio's window", _add_start_options),
+    "demo": (demo, "take a bundled character from its conversations to a file, and report what was measured", _add_demo_options),
+    "doctor": (look, "say what hardware, versions, disk, Ollama and models were found", _add_start_options),
 }

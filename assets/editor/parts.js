@@ -99,8 +99,8 @@ const SIGNS = { Control: mac ? "⌘" : "Ctrl", ArrowUp: "↑", ArrowDown: "↓",
 const spoken = keys => keys.split("+").map(k => SIGNS[k] ?? (k.length === 1 ? k.toUpperCase() : k)).join(" + ");
 
 export function dialog(name, ...children) {
-  const box = el("dialog", { class: "ps-dialog", "aria-label": name }, el("h2", {}, name), ...children);
-  box.append(el("div", { class: "ps-acts" }, button("Close", "", () => box.close())));
+  const head = el("div", { class: "ps-dialoghead" }, el("h2", {}, name), button("Close", "", () => box.close()));
+  const box = el("dialog", { class: "ps-dialog", "aria-label": name }, head, ...children);
   return box;
 }
 export function keysDialog() {

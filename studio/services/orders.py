@@ -4,11 +4,10 @@ import hashlib
 import json
 import shutil
 import time
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from studio.domain import dataset, gemma, persona, presets, sizes
+from studio.domain import architecture, dataset, gemma, persona, presets, sizes
 from studio.domain.conversation import Conversation
 from studio.domain.errors import NotReady, StudioError
 from studio.domain.training import Preset, Recipe
@@ -64,7 +63,7 @@ def questions(parts: dataset.Split, count: int) -> list[str]:
     return openings[:count]
 
 
-def order_export(library: Library, adapter: Path, file: str, name: str) -> Path:
+def order_export(library: Library, adapter: Path, kind: sizes.FileKind, name: str) -> Path:
     """A new export's folder, ready for `jobs.start("export", ...)`; raises StudioError where the adapter or the disk is not ready."""
     if not (adapter / "adapter_model.safetensors").is_file():
         raise NotReady("This lesson has kept nothing yet. Let it reach its first safe copy, or teach again.")
@@ -73,9 +72,9 @@ def order_export(library: Library, adapter: Path, file: str, name: str) -> Path:
     model_path = Path(lesson["model_path"])
     if not (model_path / "config.json").is_file():
         raise NotReady("The model this character learned on is gone from the disk. Fetch it again in Train, or put its folder back.")
-    check_room(model_path, library.home, file)
+    check_room(model_path, library.home, kind)
     spec = {
-        "kind": "export", "persona_id": lesson["persona_id"], "persona": lesson["persona"], "adapter": str(adapter), "model": lesson["model"], "model_path": str(model_path), "file": file,
+        "kind": "export", "persona_id": lesson["persona_id"], "persona": lesson["persona"], "adapter": str(adapter), "model": lesson["model"], "model_path": str(model_path), "file": kind,
         "name": persona.slug(name), "prompts": questions(parts, AUDITIONS), "created": time.time(),
     }  # fmt: skip
     folder = library.new_folder("exports", lesson["persona_id"])
@@ -83,13 +82,9 @@ def order_export(library: Library, adapter: Path, file: str, name: str) -> Path:
     return folder
 
 
-def check_room(model_path: Path, home: Path, file: str) -> None:
+def check_room(model_path: Path, home: Path, kind: sizes.FileKind) -> None:
     """Raise unless the disk has room for the file and the unquantised master it is made from."""
-    need, free = sizes.room(model_path, file), shutil.disk_usage(home).free
+    shape = architecture.read(json.loads((model_path / "config.json").read_text("utf-8")))
+    need, free = sizes.room(shape, shape.vocabulary, kind, engine=True), shutil.disk_usage(home).free
     if free < need:
-        raise StudioError(f"Not enough room: the file needs {need / 1e9:.1f} GB, {free / 1e9:.1f} GB is free.")
-
-
-def with_changes(recipe: Recipe, changes: dict[str, Any]) -> Recipe:
-    """A recipe with some fields replaced, checked."""
-    return replace(recipe, **changes).checked()
+        raise StudioError(f"Not enough room: the file needs {sizes.in_words(need)}, {sizes.in_words(free)} is free.")

@@ -3,8 +3,8 @@
 import json
 import os
 import random
+import runpy
 import shutil
-import signal
 import subprocess
 import sys
 import threading
@@ -19,35 +19,33 @@ from studio.services.library import Library
 
 ROOT = Path(__file__).parents[2]
 KILLS = 60
+WRITER = runpy.run_path(str(Path(__file__).parent / "writer.py"))
 posix = pytest.mark.skipif(os.name != "posix", reason="needs the limits of a POSIX system")
 
 
 def python(*arguments, **options):
     surroundings = {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{Path(__file__).parent}"}
-    return subprocess.Popen([sys.executable, *map(str, arguments)], stdout=subprocess.PIPE, text=True, env=surroundings, **options)
+    # -S: the writer needs the standard library only, and starts in half the time.
+    return subprocess.Popen([sys.executable, "-S", *map(str, arguments)], stdout=subprocess.PIPE, text=True, env=surroundings, **options)
 
 
 def run_and_kill(home, n, seconds):
     """Let a writer work for so long after its first save, kill it, and return what it was told is safe: {id: n}."""
-    child = python(Path(__file__).parent / "writer.py", home, n)
-    safe = {}
-
-    def kill():
-        child.send_signal(signal.SIGKILL if os.name == "posix" else signal.SIGTERM)
-
-    clock = None
+    child, safe = python(Path(__file__).parent / "writer.py", home, n), {}
+    clock = threading.Timer(seconds, child.kill)
     for line in child.stdout:
-        clock = clock or threading.Timer(seconds, kill)
-        if not clock.is_alive() and clock.ident is None:
+        if not safe:
             clock.start()
         if line.endswith("\n"):
             _, made, count = line.split()
             safe[made] = int(count)
     child.stdout.close()
-    assert child.wait() == -signal.SIGKILL if os.name == "posix" else True
+    child.wait()
+    assert safe, "the writer could not start"
     return safe
 
 
+@pytest.mark.slow
 def test_no_acknowledged_save_is_lost_when_the_studio_is_killed(tmp_path):
     seed = int(os.environ.get("PERSONA_STUDIO_SEED", random.SystemRandom().randrange(10**9)))
     dice, home, safe, saves = random.Random(seed), tmp_path / "home", {}, 0
@@ -65,15 +63,13 @@ def test_no_acknowledged_save_is_lost_when_the_studio_is_killed(tmp_path):
 
 
 def check(home, safe, where):
-    import writer
-
     library = Library(home, home / "no-examples")
     (biscuit,) = library.characters()
     stored = {c.id: c for c in library.conversations(biscuit.id)}
     for made, n in safe.items():
         found = int(stored[made].title)
         assert found >= n, f"{where}: save {n} is lost, {found} stands"
-        assert stored[made].turns[1].text == writer.text(found), where
+        assert stored[made].turns[1].text == WRITER["text"](found), where
         safe[made] = found
     assert library.notices() == [], where
     library.close()
@@ -100,18 +96,18 @@ safe, said, n = [], "", 0
 while not said:
     n += 1
     try:
-        safe.append(library.add(biscuit, str(n), [Turn(**turn) for turn in writer.turns(n)]))
+        safe.append(library.add(biscuit, str(n), [Turn(**turn) for turn in writer.turns(250 + n)]))
     except StudioError as error:
         said = str(error)
 resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-safe.append(library.add(biscuit, "after", [Turn(**turn) for turn in writer.turns(n)]))
+safe.append(library.add(biscuit, "after", [Turn(**turn) for turn in writer.turns(250 + n)]))
 library.close()
 print(json.dumps([safe, said]))
 """
 
 
 @posix
-@pytest.mark.parametrize("room", [4096, 20_000, 70_000, 150_000])
+@pytest.mark.parametrize("room", [4096, 30_000, 90_000])
 def test_a_full_disk_is_told_and_loses_nothing(tmp_path, room):
     child = python("-c", FULL, tmp_path / "home", room)
     safe, said = json.loads(child.communicate(timeout=60)[0])
