@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 # Up to here, and in the syntax of the whole file, an old Python 3 must find its way too, so that it can say this sentence.
 if not (3, 10) <= sys.version_info[:2] <= (3, 14):
@@ -101,7 +101,7 @@ class Home:
             start = log.tell()
             # The child holds the lock too: should the launcher be killed, the next one waits for what still runs. It has a session of its
             # own, so that Ctrl-C reaches the launcher alone, which passes it on to the child and everything the child has started.
-            posix = {"pass_fds": self.held, "start_new_session": True} if os.name == "posix" else {}
+            posix: dict[str, Any] = {"pass_fds": self.held, "start_new_session": True} if os.name == "posix" else {}
             environment = {**child_environment(), **extra}
             child = subprocess.Popen(
                 command, cwd=self.folder, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, **posix
@@ -372,7 +372,7 @@ def locked(home: Home) -> Iterator[None]:
 def take(file: IO[str]) -> bool:
     """Takes the lock, if nobody else has it."""
     try:
-        if os.name == "nt":
+        if sys.platform == "win32":
             import msvcrt  # noqa: PLC0415 - exists on Windows only
 
             msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)

@@ -3,7 +3,7 @@
 // The query of this file's address goes on to the others, so that a new version of the studio never meets an old half in a browser's cache.
 const version = new URL(import.meta.url).search;
 const from = name => import(`./editor/${name}.js${version}`);
-const [{ el, button, toasts, dialog, keysDialog, KEYS, chord, plural }, { freshId, line, received }, { drafts }, { wire, whyMissing }, { shelf }, { page }, { character }] =
+const [{ el, button, toasts, dialog, keysDialog, KEYS, chord, plural }, { line, received }, { drafts }, { wire, whyMissing }, { shelf }, { page }, { character }] =
   await Promise.all(["parts", "turns", "drafts", "wire", "shelf", "page", "character"].map(from));
 
 export function mount(root, { persona = null, onsaved = () => {}, api = wire() } = {}) {
@@ -83,7 +83,10 @@ export function mount(root, { persona = null, onsaved = () => {}, api = wire() }
     who = id; ready = false;
     await Promise.all([desk.close(), margin.flush()]);
     if (mine !== ticket) return;
-    if (!id) return desk.say(el("p", { class: "ps-lead" }, "There is no character yet. Make one first, with New character above."));
+    if (!id) {                                       // the window says only a moment later who is open
+      setTimeout(() => mine === ticket && desk.say(el("p", { class: "ps-lead" }, "There is no character yet. Make one first, with New character above.")), 1500);
+      return;
+    }
     let answer, fault = {};
     try { answer = await api.character({ id }); } catch (error) { fault = error; }
     if (mine !== ticket) return;
@@ -168,5 +171,5 @@ export function mount(root, { persona = null, onsaved = () => {}, api = wire() }
   addEventListener("beforeunload", e => { if (!root.isConnected) { gone.abort(); channel.close(); } else if (desk.saver.stuck || margin.saver.stuck) e.preventDefault(); }, { signal });
 
   refresh(persona);
-  return (root.editor = { desk, list, refresh, run: command, freshId });
+  return (root.editor = { desk, list, refresh, run: command, get persona() { return who; } });
 }

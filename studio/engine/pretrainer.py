@@ -43,10 +43,10 @@ class Recipe:
     mlp: int = 768
     window: int = 256
     longest: int = 320  # tokens in a row; longer conversations are cut at a visitor's turn
-    batch_tokens: int = 6144
-    steps: int = 1600
+    batch_tokens: int = 3072
+    steps: int = 4000
     warmup: int = 100
-    learning_rate: float = 2e-3
+    learning_rate: float = 1.5e-3
     weight_decay: float = 0.1
     own: float = 0.4  # share of rows written for this project in the neutral voice
     voices: float = 0.3  # share of rows in the other voices
@@ -89,13 +89,20 @@ def borrowed(rng: random.Random, record: dict) -> tuple[list[Turn], str]:
     return turns[first:], system
 
 
+def typed(rng: random.Random, line: str) -> str:
+    """A visitor's line as people type it: now and then without capitals or without its last mark."""
+    if rng.random() < 0.15:
+        line = line.lower()
+    return line.rstrip(".?!") or line if rng.random() < 0.15 else line
+
+
 def written(rng: random.Random, sketch: smalltalk.Sketch, pool: list[smalltalk.Sketch]) -> tuple[list[Turn], str]:
     """A practice exchange; now and then several of the same voice in a row, so that the model has seen a subject change."""
     lines = sketch.expand(rng)
     while rng.random() < 0.35 and len(lines) < 8:
         other = rng.choice(pool)
         lines += other.expand(rng)
-    return [Turn("", "model" if n % 2 else "user", line) for n, line in enumerate(lines)], sketch.system
+    return [Turn("", "model", line) if n % 2 else Turn("", "user", typed(rng, line)) for n, line in enumerate(lines)], sketch.system
 
 
 class Texts:
@@ -282,7 +289,7 @@ TEMPLATE = (
 
 
 def pretrain(recipe: Recipe, folder: Path, work: Path, out: Path) -> None:
-    """Train from nothing or from the last safe copy in `work`; write `out` at the end. Prints a line every 50 steps."""
+    """Train from nothing or from the last safe copy in `work`; write `out` at the end. Prints a line every 100 steps."""
     work.mkdir(parents=True, exist_ok=True)
     texts = Texts(recipe, folder)
     kept = work / "tokenizer.json"
@@ -327,14 +334,14 @@ def pretrain(recipe: Recipe, folder: Path, work: Path, out: Path) -> None:
         step += 1
         tokens += int(batch["attention_mask"].sum())
         losses.append(float(loss.detach()))
-        if step % 50 == 0:
+        if step % 100 == 0:
             line = {"step": step, "loss": sum(losses) / len(losses), "learning_rate": rate(recipe, step)}
-            if step % 200 == 0 or step == recipe.steps:
+            if step % 400 == 0 or step == recipe.steps:
                 line |= {f"held_{name}": surprise(model, rows) for name, rows in held.items()}
             print(json.dumps(line | {"tokens_per_second": round(tokens / (time.monotonic() - since))}), flush=True)
             curve.append(line)
             since, tokens, losses = time.monotonic(), 0, []
-        if step % 200 == 0 or step == recipe.steps:
+        if step % 400 == 0 or step == recipe.steps:
             save_state(safe, {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "step": step, "curve": curve})
     publish(recipe, model, tokenizer, out)
     with open(out / "curve.csv", "w", newline="", encoding="utf-8") as file:

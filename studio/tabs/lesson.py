@@ -22,7 +22,8 @@ NEAR = 0.08  # of a pass: close enough to its end to be called so
 PARTS = (
     "empty", "needs", "before", "title", "model", "teach", "back", "fetching", "fetch_words", "fetch_bar", "download", "halt",
     "debut", "picture", "kicker", "first", "summary",
-    "lesson", "head", "words", "bar", "surprised", "chart", "running", "stop", "broken", "more", "again", "strip", "takes", "question", "ask", "t0", "t1", "t2", "t3",
+    "lesson", "head", "words", "bar", "surprised", "chart", "running", "stop", "broken", "more", "again", "strip",
+    "takes", "question", "ask", "t0", "t1", "t2", "t3",
     "timer",
 )  # fmt: skip
 
@@ -99,7 +100,11 @@ def _fetching(studio: Studio, model: Choice) -> Shown:
     state = studio.jobs.state(folder) if folder else "waiting"
     phases = [e for e in studio.jobs.events(folder) if e["kind"] == "phase"] if folder else []
     running = state == "running"
-    words = f"{model.title} is not on this computer yet. Fetching it is the only time the studio goes online." if folder and not studio.settings.offline else model.why_not
+    words = (
+        f"{model.title} is not on this computer yet. Fetching it is the only time the studio goes online."
+        if folder and not studio.settings.offline
+        else model.why_not
+    )
     if running:
         words = f"{phases[-1]['text']}." if phases else "Asking for the model."
     elif state in ("failed", "interrupted") and folder:
@@ -107,7 +112,10 @@ def _fetching(studio: Studio, model: Choice) -> Shown:
     return {
         "fetch_words": {"value": words},
         "fetch_bar": {"value": pictures.share(phases[-1].get("share") if phases else None), "visible": running},
-        "download": {"visible": bool(folder) and not running and not studio.settings.offline, "value": "Go on fetching" if state in ("failed", "interrupted", "stopped") else "Download"},
+        "download": {
+            "visible": bool(folder) and not running and not studio.settings.offline,
+            "value": "Go on fetching" if state in ("failed", "interrupted", "stopped") else "Download",
+        },
         "halt": {"visible": running},
     }
 
@@ -131,7 +139,10 @@ def _lesson(studio: Studio, who: Character, folder: Path, question: int) -> Show
         "surprised": {"value": f"How surprised {who.persona.name} is"},
         "chart": {"value": pictures.curve(story.learned, story.unseen, story.steps, story.epochs, story.best_step) + reading(story, state)},
         "running": {"visible": state == "running"},
-        "stop": {"interactive": not (folder / "stop").exists(), "value": "Stopping at the next step" if (folder / "stop").exists() else "Stop and keep what is learned"},
+        "stop": {
+            "interactive": not (folder / "stop").exists(),
+            "value": "Stopping at the next step" if (folder / "stop").exists() else "Stop and keep what is learned",
+        },
         "broken": {"visible": state in ("stopped", "failed", "interrupted")},
         "more": {"visible": done},
         "again": {"value": f"Teach {who.persona.name} again", "variant": "secondary" if first else "primary"},
@@ -152,7 +163,10 @@ def headline(state: progress.State, story: progress.Lesson, result: Mapping[str,
         took = f"Finished in {progress.in_words(result['seconds'])}." if result else "Finished."
         return _head(took, "The best version was kept. You can teach it more whenever you write more.")
     if state == "stopped" and not kept:
-        return _head(f"Learning stopped at pass {pass_}.", "Nothing was better than the plain model yet, so nothing was kept. What you wrote is safe.")
+        return _head(
+            f"Learning stopped at pass {pass_}.",
+            "Nothing was better than the plain model yet, so nothing was kept. What you wrote is safe.",
+        )
     if state == "stopped":
         return _head(f"Learning stopped at pass {pass_}. What was learned is kept.", "You can talk to this version, or go on from here.")
     return _head(f"Learning stopped at pass {pass_}.")
@@ -225,7 +239,11 @@ def _takes(story: progress.Lesson, spec: Mapping[str, Any], question: int, runni
     shown: Shown = {"takes": {"visible": bool(said)}, "question": {"visible": len(questions) > 1}, "ask": {"value": asked}}
     for name, take in bubbles.items():
         newest_ = name == "t3" and running
-        shown[name] = {"visible": bool(take), "value": take[2] if take else "", "label": when(take[0], newest_, done and name == "t3") if take else "Answer"}
+        shown[name] = {
+            "visible": bool(take),
+            "value": take[2] if take else "",
+            "label": when(take[0], newest_, done and name == "t3") if take else "Answer",
+        }
     return shown
 
 
@@ -276,5 +294,6 @@ def summary(persona: Persona, counts: Mapping[str, int], result: Mapping[str, An
     base, now = result.get("validation_nll_base"), result.get("validation_nll_adapter")
     learned = f"{persona.name} has learned from {checks.number(counts['train'])} conversations"
     if base is not None and now is not None and now < base and counts["validation"]:
-        return f"{learned}, and answered {checks.number(counts['validation'])} new {'one' if counts['validation'] == 1 else 'ones'} in the same voice."
+        new = counts["validation"]
+        return f"{learned}, and answered {checks.number(new)} new {'one' if new == 1 else 'ones'} in the same voice."
     return f"{learned}."

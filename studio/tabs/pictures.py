@@ -23,9 +23,7 @@ def passes(epoch: float, epochs: int) -> str:
         words = f'<p class="passlab one"><span class="on">Pass {now} of {epochs}</span></p>'
     else:
         words = f'<p class="passlab" {grid}>' + "".join(_label(n, now, epochs, done) for n in range(1, epochs + 1)) + "</p>"
-    share = round(done / epochs * 100)
-    bar = f'<div class="passes" {grid} role="progressbar" aria-valuenow="{share}" aria-valuemin="0" aria-valuemax="100" aria-label="Learning">{fills}</div>'
-    return bar + words
+    return _bar(round(done / epochs * 100), "Learning", grid, fills) + words
 
 
 def _label(n: int, now: int, epochs: int, done: float) -> str:
@@ -40,7 +38,12 @@ def _percent(share: float) -> int:
 def share(done: float | None) -> str:
     """A bar for work whose share is known, from 0 to 1; an empty one where it is not."""
     percent = _percent(done or 0.0)
-    return f'<div class="passes" style="grid-template-columns:1fr" role="progressbar" aria-valuenow="{percent}" aria-valuemin="0" aria-valuemax="100" aria-label="Share done"><i style="--p:{percent}%"></i></div>'
+    return _bar(percent, "Share done", 'style="grid-template-columns:1fr"', f'<i style="--p:{percent}%"></i>')
+
+
+def _bar(percent: int, label: str, grid: str, fills: str) -> str:
+    spoken = f'role="progressbar" aria-valuenow="{percent}" aria-valuemin="0" aria-valuemax="100" aria-label="{label}"'
+    return f'<div class="passes" {grid} {spoken}>{fills}</div>'
 
 
 def curve(learned: Points, unseen: Points, steps: int, epochs: int, best: int | None) -> str:
@@ -60,7 +63,8 @@ def curve(learned: Points, unseen: Points, steps: int, epochs: int, best: int | 
     area = f'<path class="area" d="{_path(line)}V100H{line[0][0]:.2f}Z"/>' if len(line) > 1 else ""
     drawn = f'{_grid(epochs)}{area}<path class="seen" d="{_path([place(p) for p in dotted])}"/><path class="kept" d="{_path(line)}"/>'
     return (
-        f'<div class="curve" role="img" aria-label="{_spoken(dotted, solid, best)}"><svg viewBox="0 0 100 100" preserveAspectRatio="none" aria-hidden="true">{drawn}</svg>'
+        f'<div class="curve" role="img" aria-label="{_spoken(dotted, solid, best)}">'
+        f'<svg viewBox="0 0 100 100" preserveAspectRatio="none" aria-hidden="true">{drawn}</svg>'
         f'{_dots(solid, best, place)}<span class="hi">more surprised</span><span class="lo">less</span></div>{_axis(epochs)}'
     )
 
@@ -123,8 +127,10 @@ def split(train: int, validation: int) -> str:
     """How the conversations are shared out between learning and testing."""
     percent = round(validation / max(1, train + validation) * 100)
     return (
-        f'<div class="panel"><h3>How the conversations are shared out</h3><div class="split" role="img" aria-label="{train} to learn from, {validation} kept back">'
-        f'<i style="flex:{train}"></i><b style="flex:{validation}"></b></div><dl class="nums"><div><dt>{train:,}</dt><dd>to learn from</dd></div>'
+        '<div class="panel"><h3>How the conversations are shared out</h3>'
+        f'<div class="split" role="img" aria-label="{train} to learn from, {validation} kept back">'
+        f'<i style="flex:{train}"></i><b style="flex:{validation}"></b></div>'
+        f'<dl class="nums"><div><dt>{train:,}</dt><dd>to learn from</dd></div>'
         f"<div><dt>{validation:,}</dt><dd>kept back, to test honestly <small>validation set, {percent} %</small></dd></div></dl></div>"
     )
 
@@ -134,7 +140,9 @@ def lengths(words: Sequence[int]) -> str:
     ordered = sorted(words)
     low, high = (ordered[0], ordered[-1]) if ordered else (0, 0)
     width = max(1, math.ceil((high - low + 1) / BARS))
-    counts = [sum(low + n * width <= w < low + (n + 1) * width for w in ordered) for n in range(max(1, math.ceil((high - low + 1) / width)))]
+    counts = [
+        sum(low + n * width <= w < low + (n + 1) * width for w in ordered) for n in range(max(1, math.ceil((high - low + 1) / width)))
+    ]
     shape, said = _bars(counts), _middle(ordered)
     return (
         f'<div class="panel"><h3>How long they are</h3><svg class="bars" viewBox="0 0 310 74" role="img" aria-label="{said}">{shape}</svg>'
@@ -145,7 +153,11 @@ def lengths(words: Sequence[int]) -> str:
 def _bars(counts: Sequence[int]) -> str:
     slot, tallest = 310 / len(counts), max(max(counts), 1)
     heights = [round(count / tallest * 64) + 3 * (count > 0) for count in counts]
-    return "".join(f'<rect x="{n * slot + 3:.1f}" y="{70 - h}" width="{min(40.0, slot - 6):.1f}" height="{h}" rx="4"/>' for n, h in enumerate(heights) if h)
+    return "".join(
+        f'<rect x="{n * slot + 3:.1f}" y="{70 - h}" width="{min(40.0, slot - 6):.1f}" height="{h}" rx="4"/>'
+        for n, h in enumerate(heights)
+        if h
+    )
 
 
 def _words(count: int) -> str:
@@ -163,4 +175,3 @@ def strip(entries: Iterable[tuple[str, str, str]]) -> str:
     """A row of figures: (what, how much, expert word). All of it numbers and the studio's own words."""
     cells = (f"<div><dt>{what}</dt><dd>{much}{f' <small>{expert}</small>' if expert else ''}</dd></div>" for what, much, expert in entries)
     return '<dl class="strip">' + "".join(cells) + "</dl>"
-

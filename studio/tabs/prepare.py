@@ -64,7 +64,7 @@ def look(studio: Studio, persona_id: str | None, model_id: str | None, conversat
         figures(read),
         f"What {read.persona.name} will learn, word for word",
         conversation_choices(read.conversations, conversation_id),
-        gr.update(choices=[(c.title, c.id) for c in ready_models(studio)], value=model.id if model else None, visible=len(ready_models(studio)) > 1),
+        model_choices(studio, model),
         pictures.split(len(parts.train), len(parts.validation)) + pictures.lengths([c.words for c in read.conversations]),
         next_step(few, mend),
         gr.update(value=files[0], interactive=files[0] is not None),
@@ -76,7 +76,10 @@ def places(studio: Studio, persona_id: str, model_id: str | None) -> dict[str, A
     """The first places to mend or to look at, as a list that leads to Write."""
     read = reading(studio, persona_id, chosen(studio, model_id))
     found = [(f.kind, place) for f in read.findings for place in f.places]
-    rows = [(f"{titled(title)}\n{checks.advice(kind, turn, read.persona.name)}", f"{identifier}:{'' if turn is None else turn}") for kind, (identifier, title, turn) in found]
+    rows = [
+        (f"{titled(title)}\n{checks.advice(kind, turn, read.persona.name)}", f"{identifier}:{'' if turn is None else turn}")
+        for kind, (identifier, title, turn) in found
+    ]
     unique = list({value: (label, value) for label, value in reversed(rows)}.values())[::-1]
     label = f"The first {MOST_PLACES} of {len(unique)}. Choose one to open it." if len(unique) > MOST_PLACES else "Choose one to open it."
     return gr.update(choices=unique[:MOST_PLACES], value=None, label=label, visible=True)
@@ -114,7 +117,10 @@ def reading(studio: Studio, persona_id: str, model: Choice | None) -> Reading:
     tokens, longest = {}, LONGEST_LESSON
     if model:
         dialect = studio.models.dialect(model.id)
-        tokens = {c.id: studio.models.count(model.id, "".join(s.text for s in gemma.segments(c.turns, persona.system, dialect))) for c in conversations}
+        tokens = {
+            c.id: studio.models.count(model.id, "".join(s.text for s in gemma.segments(c.turns, persona.system, dialect)))
+            for c in conversations
+        }
         longest = min(longest, studio.models.context(model.id))
     return Reading(persona, conversations, tokens, longest, tuple(checks.read(conversations, tokens, longest)))
 
@@ -162,7 +168,15 @@ def titled(title: str) -> str:
 def conversation_choices(conversations: Sequence[Conversation], conversation_id: str | None) -> dict[str, Any]:
     """All conversations to leaf through; the one looked at stays."""
     known = [c.id for c in conversations]
-    return gr.update(choices=[(titled(c.title), c.id) for c in conversations], value=conversation_id if conversation_id in known else known[0])
+    return gr.update(
+        choices=[(titled(c.title), c.id) for c in conversations], value=conversation_id if conversation_id in known else known[0]
+    )
+
+
+def model_choices(studio: Studio, model: Choice | None) -> dict[str, Any]:
+    """The models that are here; with only one there is nothing to choose."""
+    ready = ready_models(studio)
+    return gr.update(choices=[(c.title, c.id) for c in ready], value=model.id if model else None, visible=len(ready) > 1)
 
 
 def as_read(conversation: Conversation, persona: Persona) -> Marked:
@@ -170,7 +184,11 @@ def as_read(conversation: Conversation, persona: Persona) -> Marked:
     out: Marked = []
     for turn in conversation.turns:
         said = gemma.plain(turn.text)
-        out += [(f"{persona.name}: ", None), (said, "learned"), ("\n", None)] if turn.role == "model" else [(f"{persona.visitor}: {said}\n", None)]
+        out += (
+            [(f"{persona.name}: ", None), (said, "learned"), ("\n", None)]
+            if turn.role == "model"
+            else [(f"{persona.visitor}: {said}\n", None)]
+        )
     return out
 
 
@@ -192,7 +210,8 @@ def learned_tokens(row: Sequence[gemma.Segment], spans: Sequence[tuple[int, int]
 def length(tokens: int, learned: int, rows: int) -> str:
     """How much of a conversation is learned, in a small line."""
     parts = f", read as {rows} examples" if rows > 1 else ""
-    return f'<p class="fine">{round(learned / max(1, tokens) * 100)} % of this is learned{parts}. <small>{learned:,} of {tokens:,} tokens</small></p>'
+    percent = round(learned / max(1, tokens) * 100)
+    return f'<p class="fine">{percent} % of this is learned{parts}. <small>{learned:,} of {tokens:,} tokens</small></p>'
 
 
 # ---------------------------------------------------------------- the tab
@@ -200,7 +219,10 @@ def build(studio: Studio, persona: gr.Radio) -> None:
     """The Prepare tab."""
     with gr.Tab("Prepare", id="prepare", elem_id="prepare") as tab:
         with gr.Column(visible=False, elem_classes="blank") as empty:
-            html('<i class="facepic" aria-hidden="true"></i><h1>There is nothing to check yet.</h1><p class="lede">Come back after the first conversation.</p>')
+            html(
+                '<i class="facepic" aria-hidden="true"></i><h1>There is nothing to check yet.</h1>'
+                '<p class="lede">Come back after the first conversation.</p>'
+            )
             with gr.Row(elem_classes="acts"):
                 write = gr.Button("Go to Write", variant="primary", size="lg", min_width=0)
         with gr.Row(elem_classes="two") as page:
@@ -217,7 +239,14 @@ def build(studio: Studio, persona: gr.Radio) -> None:
                     conversation = gr.Dropdown([], label="Conversation", interactive=True, scale=3, min_width=220)
                     model = gr.Dropdown([], label="Model", interactive=True, scale=2, min_width=180, visible=False)
                 exact = gr.Checkbox(False, label="Show it exactly as the model sees it", interactive=True, elem_classes="plaincheck")
-                text = gr.HighlightedText([], color_map={"learned": "blue"}, show_label=False, label="Learned words", show_inline_category=False, elem_classes="marked")
+                text = gr.HighlightedText(
+                    [],
+                    color_map={"learned": "blue"},
+                    show_label=False,
+                    label="Learned words",
+                    show_inline_category=False,
+                    elem_classes="marked",
+                )
                 measure = html("")
             with gr.Column(elem_classes="side", scale=4, min_width=300):
                 panels = html("", elem_classes="panels")
@@ -229,9 +258,9 @@ def build(studio: Studio, persona: gr.Radio) -> None:
 
     shown = [empty, page, head, list_, show, where, numbers, title, conversation, model, panels, onward, gemma_file, messages_file]
     one = [persona, model, conversation, exact]
-    gr.on([tab.select, persona.change, model.input], bind(look, studio), [persona, model, conversation], shown, show_progress="hidden").success(
-        bind(marked, studio), one, [text, measure], show_progress="hidden"
-    )
+    gr.on(
+        [tab.select, persona.change, model.input], bind(look, studio), [persona, model, conversation], shown, show_progress="hidden"
+    ).success(bind(marked, studio), one, [text, measure], show_progress="hidden")
     gr.on([conversation.input, exact.input], bind(marked, studio), one, [text, measure], show_progress="hidden")
     show.click(bind(places, studio), [persona, model], where, show_progress="hidden")
     where.input(None, where, None, js=OPEN.replace("GO", go("write")))

@@ -28,7 +28,11 @@ WORDS: dict[str, tuple[str, str, str]] = {
     "dora": ("Direction and size apart", "DoRA", "Slower, now and then better. Usually off."),
     "four_bit": ("Small memory", "4-bit base, QLoRA", "Fits a large model on a small graphics card. Usually off."),
     "max_length": ("Longest conversation", "maximum length in tokens", "What is longer is cut off. Usually just above your longest."),
-    "evaluations_per_epoch": ("Honest tests per pass", "evaluations per epoch", "How often the kept-back conversations are tried. Usually 1 or 2."),
+    "evaluations_per_epoch": (
+        "Honest tests per pass",
+        "evaluations per epoch",
+        "How often the kept-back conversations are tried. Usually 1 or 2.",
+    ),
     "patience": ("Patience", "early stopping", "Tests without a better version before the lesson ends. Usually 3."),
     "validation": ("Kept back", "validation share", "The share kept back, to test honestly. Usually 0.1."),
     "seed": ("Dice", "seed", "The same number gives the same lesson. Any number."),
@@ -52,7 +56,12 @@ def form(studio: Studio, persona_id: str | None, model_id: str | None, preset: P
     pace = measured_pace(studio, model)
     cards = [(card(p, known.get(p), pace, studio, persona_id), p) for p in get_args(Preset)]
     values = [gr.skip()] * len(WORDS) if edited == persona_id or preset not in known else [getattr(known[preset], name) for name in WORDS]
-    return [gr.update(choices=model_cards(studio), value=model), gr.update(choices=cards), f'<p class="lede">{time_words(pace is not None)}</p>', *values]
+    return [
+        gr.update(choices=model_cards(studio), value=model),
+        gr.update(choices=cards),
+        f'<p class="lede">{time_words(pace is not None)}</p>',
+        *values,
+    ]
 
 
 def teach(studio: Studio, persona_id: str, model_id: str, preset: Preset, *values: Any) -> str:
@@ -197,7 +206,13 @@ def build(studio: Studio, persona: gr.Radio) -> None:
                 with gr.Column(elem_classes="headwords", min_width=0):
                     parts["title"] = says("", "h1")
                     promise = html("")
-                preset = gr.Radio([(presets.TITLES[p], p) for p in get_args(Preset)], value="balanced", label="How patiently?", interactive=True, elem_classes="choices")
+                preset = gr.Radio(
+                    [(presets.TITLES[p], p) for p in get_args(Preset)],
+                    value="balanced",
+                    label="How patiently?",
+                    interactive=True,
+                    elem_classes="choices",
+                )
                 with gr.Row(elem_classes="acts"):
                     parts["teach"] = gr.Button("Teach", variant="primary", size="lg", min_width=0)
                     parts["back"] = gr.Button("Back to the last lesson", size="md", visible=False, elem_classes="quiet", min_width=0)
@@ -211,9 +226,13 @@ def build(studio: Studio, persona: gr.Radio) -> None:
                     for field in fields(Recipe):
                         recipe_form[field.name] = entry(field.name, field.default)
             with gr.Column(elem_classes="side", scale=5, min_width=300):
-                parts["model"] = gr.Radio(model_cards(studio), label="Which model learns?", interactive=True, elem_classes=["choices", "models"])
+                parts["model"] = gr.Radio(
+                    model_cards(studio), label="Which model learns?", interactive=True, elem_classes=["choices", "models"]
+                )
                 with gr.Accordion("I have a model folder", open=False, elem_classes="own"):
-                    folder = gr.Textbox(label="Folder on this computer", info="The whole path of a folder that holds a Gemma model.", lines=1, max_lines=1)
+                    folder = gr.Textbox(
+                        label="Folder on this computer", info="The whole path of a folder that holds a Gemma model.", lines=1, max_lines=1
+                    )
                     add = gr.Button("Add this folder", size="md", min_width=0)
         with gr.Row(visible=False, elem_classes=["hero", "debut"]) as parts["debut"]:
             with gr.Column(elem_classes="portrait", min_width=320):
@@ -233,7 +252,9 @@ def build(studio: Studio, persona: gr.Radio) -> None:
                 with gr.Column(elem_classes="chart", min_width=0):
                     with gr.Row(elem_classes="charthead"):
                         parts["surprised"] = says("", "h2")
-                        html('<p class="key"><span class="k-kept">by conversations never seen</span><span class="k-seen">by yours</span></p>')
+                        html(
+                            '<p class="key"><span class="k-kept">by conversations never seen</span><span class="k-seen">by yours</span></p>'
+                        )
                     parts["chart"] = html("")
                 with gr.Row(visible=False, elem_classes="acts") as parts["running"]:
                     parts["stop"] = gr.Button("Stop and keep what is learned", size="md", elem_classes=["icon", "i-stop"], min_width=0)
@@ -245,32 +266,45 @@ def build(studio: Studio, persona: gr.Radio) -> None:
                 parts["strip"] = html("")
             with gr.Column(elem_classes=["side", "takes"], scale=5, min_width=300) as parts["takes"]:
                 html("<h2>Listen to the voice arrive</h2>")
-                parts["question"] = gr.Radio([("First question", 0), ("Second", 1), ("Third", 2)], value=0, label="Question", show_label=False, container=False, interactive=True, elem_classes="seg")
+                parts["question"] = gr.Radio(
+                    [("First question", 0), ("Second", 1), ("Third", 2)],
+                    value=0,
+                    label="Question",
+                    show_label=False,
+                    container=False,
+                    interactive=True,
+                    elem_classes="seg",
+                )
                 parts["ask"] = says("", "ask")
                 for n in range(4):
                     parts[f"t{n}"] = says("", "take", f"t{n}", label="Answer", visible=False)
 
     refresh: Any = {
-        "fn": bind(watch, studio), "inputs": [persona, parts["model"], parts["question"], wants_new, shown], "outputs": [*(parts[p] for p in lesson.PARTS), shown],
+        "fn": bind(watch, studio), "inputs": [persona, parts["model"], parts["question"], wants_new, shown],
+        "outputs": [*(parts[p] for p in lesson.PARTS), shown],
         "show_progress": "hidden", "concurrency_id": "train", "concurrency_limit": 1,
     }  # fmt: skip
     choices: Any = {
-        "fn": bind(form, studio), "inputs": [persona, parts["model"], preset, edited], "outputs": [parts["model"], preset, promise, *recipe_form.values()],
-        "show_progress": "hidden",
+        "fn": bind(form, studio), "inputs": [persona, parts["model"], preset, edited], "show_progress": "hidden",
+        "outputs": [parts["model"], preset, promise, *recipe_form.values()],
     }  # fmt: skip
     quiet: Any = {"show_progress": "hidden"}
     gr.on([tab.select, persona.change], **choices).success(**refresh)
     gr.on([parts["model"].input, preset.input], lambda: "", None, edited, **quiet).success(**choices).success(**refresh)
     gr.on([field.input for field in recipe_form.values()], fresh, persona, edited, **quiet)
     gr.on([parts["timer"].tick, parts["question"].input], **refresh)
-    parts["teach"].click(bind(teach, studio), [persona, parts["model"], preset, *recipe_form.values()], wants_new, **quiet).success(**refresh)
+    parts["teach"].click(bind(teach, studio), [persona, parts["model"], preset, *recipe_form.values()], wants_new, **quiet).success(
+        **refresh
+    )
     on.click(bind(go_on, studio), persona, None, **quiet).success(**refresh)
     parts["stop"].click(bind(stop, studio), persona, None, **quiet).success(**refresh)
     gr.on([over.click, parts["again"].click], fresh, persona, wants_new, **quiet).success(**choices).success(**refresh)
     parts["back"].click(lambda: "", None, wants_new, **quiet).success(**refresh)
     parts["download"].click(bind(download, studio), parts["model"], None, **quiet).success(**refresh)
     parts["halt"].click(bind(halt, studio), parts["model"], None, **quiet).success(**refresh)
-    gr.on([add.click, folder.submit], bind(add_folder, studio), folder, [parts["model"], folder], **quiet).success(**choices).success(**refresh)
+    gr.on([add.click, folder.submit], bind(add_folder, studio), folder, [parts["model"], folder], **quiet).success(**choices).success(
+        **refresh
+    )
     write.click(None, js=go("write"))
     hello.click(None, js=go("chat"))
     see.click(None, js=SHOW_LESSON)

@@ -8,7 +8,9 @@ from studio.domain.conversation import Conversation, Turn
 
 def talk(identifier, *texts, first="user", title=""):
     order = ("user", "model") if first == "user" else ("model", "user")
-    return Conversation(identifier, title or f"Talk {identifier}", tuple(Turn(f"{identifier}-{n}", order[n % 2], text) for n, text in enumerate(texts)))
+    return Conversation(
+        identifier, title or f"Talk {identifier}", tuple(Turn(f"{identifier}-{n}", order[n % 2], text) for n, text in enumerate(texts))
+    )
 
 
 def good(count=10):

@@ -10,7 +10,9 @@ from studio.domain.conversation import Conversation, Turn
 
 
 def talk(identifier, *texts):
-    return Conversation(identifier, f"Talk {identifier}", tuple(Turn(str(n), "model" if n % 2 else "user", text) for n, text in enumerate(texts)))
+    return Conversation(
+        identifier, f"Talk {identifier}", tuple(Turn(str(n), "model" if n % 2 else "user", text) for n, text in enumerate(texts))
+    )
 
 
 def many(count):
@@ -19,7 +21,9 @@ def many(count):
 
 def test_only_whole_conversations_are_taught():
     odd = Conversation("x", "Odd", (Turn("1", "model", "Hello."), Turn("2", "user", "Hello?")))
-    assert [c.id for c in dataset.teachable([talk("a", "Q", "A"), talk("b", "Q"), talk("c", "Q", "  "), Conversation("d", "Nothing"), odd])] == ["a"]
+    assert [
+        c.id for c in dataset.teachable([talk("a", "Q", "A"), talk("b", "Q"), talk("c", "Q", "  "), Conversation("d", "Nothing"), odd])
+    ] == ["a"]
 
 
 def test_a_tenth_is_kept_back():

@@ -12,7 +12,12 @@ from studio.domain import gemma
 from studio.domain.conversation import Turn, to_messages
 from studio.domain.errors import StudioError
 
-TALK = (Turn("1", "user", " Come on. "), Turn("2", "model", "We are EARLY\nfor the puddle."), Turn("3", "user", "It is water."), Turn("4", "model", "It has sky!"))
+TALK = (
+    Turn("1", "user", " Come on. "),
+    Turn("2", "model", "We are EARLY\nfor the puddle."),
+    Turn("3", "user", "It is water."),
+    Turn("4", "model", "It has sky!"),
+)
 SYSTEM = "You are Biscuit."
 DIALECTS = (gemma.GEMMA2, gemma.GEMMA3, gemma.GEMMA4, gemma.GEMMA4_LARGE)
 
@@ -21,7 +26,8 @@ TURNS_3 = (
     "<start_of_turn>user\nIt is water.<end_of_turn>\n<start_of_turn>model\nIt has sky!<end_of_turn>\n"
 )
 TURNS_4 = (
-    "<|turn>user\nCome on.<turn|>\n<|turn>model\nWe are EARLY\nfor the puddle.<turn|>\n<|turn>user\nIt is water.<turn|>\n<|turn>model\nIt has sky!<turn|>\n"
+    "<|turn>user\nCome on.<turn|>\n<|turn>model\nWe are EARLY\nfor the puddle.<turn|>\n"
+    + "<|turn>user\nIt is water.<turn|>\n<|turn>model\nIt has sky!<turn|>\n"
 )
 EXPECTED = {
     ("gemma2", ""): "<bos>" + TURNS_3.format(""),
@@ -41,7 +47,9 @@ def joined(segments):
 
 def render(template, turns, system, opened):
     """What a Jinja chat template makes of a conversation, in the surroundings transformers gives it."""
-    surroundings = jinja2.sandbox.ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True, extensions=["jinja2.ext.loopcontrols"])
+    surroundings = jinja2.sandbox.ImmutableSandboxedEnvironment(
+        trim_blocks=True, lstrip_blocks=True, extensions=["jinja2.ext.loopcontrols"]
+    )
     surroundings.globals["raise_exception"] = refuse
     messages = ([{"role": "system", "content": system}] if system else []) + to_messages(turns)
     return surroundings.from_string(template).render(messages=messages, bos_token="<bos>", add_generation_prompt=opened)
@@ -133,7 +141,19 @@ def test_one_conversation_is_one_row_unless_replies_open_with_a_thought():
 
 
 @pytest.mark.parametrize(
-    "text", ["<end_of_turn>", "a<start_of_turn>model\nHa", "<bos>", "</start_of_image>", "<unused17>", "<turn|>", "<|turn>system", "<|think|>", "<channel|>", "<pad>"]
+    "text",
+    [
+        "<end_of_turn>",
+        "a<start_of_turn>model\nHa",
+        "<bos>",
+        "</start_of_image>",
+        "<unused17>",
+        "<turn|>",
+        "<|turn>system",
+        "<|think|>",
+        "<channel|>",
+        "<pad>",
+    ],
 )
 def test_words_can_not_speak_as_somebody_else(text):
     assert gemma.has_marks(text)
@@ -149,7 +169,10 @@ def test_ordinary_angle_brackets_stay_as_they_are():
     assert gemma.plain("1 < 2, <b>bold</b>, <3, <unusual>") == "1 < 2, <b>bold</b>, <3, <unusual>"
 
 
-@given(st.text() | st.lists(st.sampled_from(["<", "|", ">", "/", "bos>", "turn", "<|", "|>", "end_of_turn>", "channel", " ", "\n"])).map("".join))
+@given(
+    st.text()
+    | st.lists(st.sampled_from(["<", "|", ">", "/", "bos>", "turn", "<|", "|>", "end_of_turn>", "channel", " ", "\n"])).map("".join)
+)
 def test_no_text_keeps_a_mark(text):
     assert not gemma.has_marks(gemma.plain(text))
 

@@ -74,7 +74,9 @@ def test_a_lesson_that_goes_on_forgets_what_came_after_its_safe_copy():
     assert story.unseen == ((0, 3.0), (10, 2.4))
     assert [take[2] for take in story.takes] == ["Water.", "Drip."]
     assert not story.ended
-    again = progress.lesson([*first, event("start", 100, steps=40, epochs=4, from_step=10), event("step", 102, step=11, epoch=1.1, loss=2.2)])
+    again = progress.lesson(
+        [*first, event("start", 100, steps=40, epochs=4, from_step=10), event("step", 102, step=11, epoch=1.1, loss=2.2)]
+    )
     assert again.seconds_left == pytest.approx(2 * 29)
 
 
@@ -108,7 +110,15 @@ def test_how_to_read_the_curve(unseen, mark, verdict):
 
 @pytest.mark.parametrize(
     ("seconds", "words"),
-    [(0, "5 seconds"), (41, "40 seconds"), (55, "about one minute"), (240, "about four minutes"), (780, "about 13 minutes"), (5399, "about 90 minutes"), (7300, "about two hours")],
+    [
+        (0, "5 seconds"),
+        (41, "40 seconds"),
+        (55, "about one minute"),
+        (240, "about four minutes"),
+        (780, "about 13 minutes"),
+        (5399, "about 90 minutes"),
+        (7300, "about two hours"),
+    ],
 )
 def test_a_length_of_time_as_people_say_it(seconds, words):
     assert progress.in_words(seconds) == words

@@ -1,20 +1,41 @@
 """Prepare reads everything once and says what it found."""
 
 import json
+from pathlib import Path
 
 import gradio as gr
 import pytest
-from tests.tabs import stage
 
 from studio.domain.conversation import Turn
 from studio.tabs import prepare
+from tests.tabs import stage
 
-NAMES = ("empty", "page", "head", "ticks", "show", "where", "numbers", "title", "conversation", "model", "panels", "onward", "gemma", "messages")
+NAMES = (
+    "empty",
+    "page",
+    "head",
+    "ticks",
+    "show",
+    "where",
+    "numbers",
+    "title",
+    "conversation",
+    "model",
+    "panels",
+    "onward",
+    "gemma",
+    "messages",
+)
 
 
 @pytest.fixture
 def studio(library, tmp_path):
     return stage.studio(library, tmp_path)
+
+
+def titled(studio, who, title):
+    """One conversation of a character."""
+    return next(c for c in studio.library.conversations(who) if c.title == title)
 
 
 def look(studio, who, model=None, conversation=None):
@@ -86,16 +107,16 @@ def test_the_files_for_other_programs_hold_every_teachable_conversation(studio):
     studio.library.add(who, "Half", [Turn("x", "user", "Where is it?")])
     page = look(studio, who)
     assert page["gemma"]["value"].endswith("biscuit-gemma3.jsonl")
-    marked_up = [json.loads(line) for line in open(page["gemma"]["value"], encoding="utf-8")]
+    marked_up = [json.loads(line) for line in Path(page["gemma"]["value"]).read_text("utf-8").splitlines()]
     assert len(marked_up) == 12
-    assert marked_up[0]["text"].startswith("<bos><start_of_turn>user\nYou are a dog.\n\nQuestion 0?<end_of_turn>\n")
-    messages = [json.loads(line) for line in open(page["messages"]["value"], encoding="utf-8")]
-    assert messages[0]["messages"][1] == {"role": "assistant", "content": "Answer number 0."}
+    assert "<bos><start_of_turn>user\nYou are a dog.\n\nQuestion 0?<end_of_turn>\n" in "".join(row["text"] for row in marked_up)
+    messages = [json.loads(line) for line in Path(page["messages"]["value"]).read_text("utf-8").splitlines()]
+    assert {"role": "assistant", "content": "Answer number 0."} in [row["messages"][1] for row in messages]
 
 
 def test_the_reading_view_marks_what_the_character_says(studio):
     who = stage.character(studio.library)
-    first = studio.library.conversations(who)[0]
+    first = titled(studio, who, "Talk 0")
     view, length = prepare.marked(studio, who, None, first.id, False)
     assert view == [("Mia: Question 0?\n", None), ("Biscuit: ", None), ("Answer number 0.", "learned"), ("\n", None)]
     assert "of this is learned" in length
@@ -103,7 +124,7 @@ def test_the_reading_view_marks_what_the_character_says(studio):
 
 def test_the_exact_view_is_what_the_model_sees_mark_for_mark(studio):
     who = stage.character(studio.library)
-    first = studio.library.conversations(who)[0]
+    first = titled(studio, who, "Talk 0")
     view, length = prepare.marked(studio, who, None, first.id, True)
     whole = "<bos><start_of_turn>user\nYou are a dog.\n\nQuestion 0?<end_of_turn>\n<start_of_turn>model\nAnswer number 0.<end_of_turn>\n"
     assert "".join(text for text, _ in view) == whole
@@ -133,6 +154,7 @@ def test_without_any_model_the_page_still_stands(studio, tmp_path):
 
 
 def test_the_tab_can_be_built(studio):
-    with gr.Blocks(), gr.Tabs():
+    with gr.Blocks():
         persona = gr.Radio([])
-        assert prepare.build(studio, persona) is None
+        with gr.Tabs():
+            assert prepare.build(studio, persona) is None

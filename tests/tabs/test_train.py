@@ -5,11 +5,11 @@ from dataclasses import fields
 
 import gradio as gr
 import pytest
-from tests.tabs import stage
 
 from studio.domain.errors import Busy, NotReady, StudioError
 from studio.domain.training import Recipe
 from studio.tabs import lesson, pictures, train
+from tests.tabs import stage
 
 NOW = time.time()
 
@@ -35,7 +35,15 @@ LEARNING = [
     *heard(30, 6.0, "Rain is the SKY."),
     event("saved", -1, step=30),
 ]
-RESULT = {"seconds": 780.0, "steps": 40, "best_step": 30, "tokens_per_second": 400.0, "peak_rss_mb": 1900, "validation_nll_base": 3.0, "validation_nll_adapter": 2.0}
+RESULT = {
+    "seconds": 780.0,
+    "steps": 40,
+    "best_step": 30,
+    "tokens_per_second": 400.0,
+    "peak_rss_mb": 1900,
+    "validation_nll_base": 3.0,
+    "validation_nll_adapter": 2.0,
+}
 
 
 @pytest.fixture
@@ -83,7 +91,12 @@ def test_a_model_that_is_not_here_can_be_fetched(studio):
     train.download(studio, "gemma-3-1b")
     ((kind, folder),) = studio.jobs.started
     assert (kind, folder) == ("fetch", studio.library.model_folder("gemma-3-1b"))
-    assert lesson.read_json(folder / "spec.json") == {"kind": "fetch", "model": "gemma-3-1b", "repo": "unsloth/gemma-3-1b-it", "revision": "main"}
+    assert lesson.read_json(folder / "spec.json") == {
+        "kind": "fetch",
+        "model": "gemma-3-1b",
+        "repo": "unsloth/gemma-3-1b-it",
+        "revision": "main",
+    }
 
 
 def test_offline_nothing_is_fetched(library, tmp_path):
@@ -182,7 +195,11 @@ def test_the_voice_arrives_from_before_to_now(studio):
     stage.lesson(studio, who, *LEARNING, alive=True)
     shown = page(studio, who, question=1)
     takes = [(shown[n]["label"], shown[n]["value"]) for n in ("t0", "t1", "t2", "t3") if shown[n]["visible"]]
-    assert takes == [("Before learning", "Rain is water."), ("After pass 3", "Rain wakes the smells."), ("Pass 6, just now", "Rain is the SKY.")]
+    assert takes == [
+        ("Before learning", "Rain is water."),
+        ("After pass 3", "Rain wakes the smells."),
+        ("Pass 6, just now", "Rain is the SKY."),
+    ]
     assert shown["ask"]["value"] != page(studio, who, question=0)["ask"]["value"]
 
 
@@ -311,7 +328,9 @@ def test_a_flat_curve_looks_flat():
     assert abs(heights[0] - heights[1]) < 2
 
 
-@pytest.mark.parametrize(("epoch", "epochs", "words"), [(0, 4, "Pass 1 of 4"), (2.5, 4, "Pass 3 of 4"), (9.2, 40, "Pass 10 of 40"), (0, 0, "Pass 1 of 1")])
+@pytest.mark.parametrize(
+    ("epoch", "epochs", "words"), [(0, 4, "Pass 1 of 4"), (2.5, 4, "Pass 3 of 4"), (9.2, 40, "Pass 10 of 40"), (0, 0, "Pass 1 of 1")]
+)
 def test_the_passes_bar_names_the_pass(epoch, epochs, words):
     assert words in pictures.passes(epoch, epochs)
 
@@ -326,6 +345,7 @@ def test_many_points_become_means():
 
 
 def test_the_tab_can_be_built(studio):
-    with gr.Blocks(), gr.Tabs():
+    with gr.Blocks():
         persona = gr.Radio([])
-        assert train.build(studio, persona) is None
+        with gr.Tabs():
+            assert train.build(studio, persona) is None

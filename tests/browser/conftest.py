@@ -1,0 +1,112 @@
+"""A running studio in an empty home, and a browser in front of it that fails a test on any fault of the page."""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import httpx
+import pytest
+
+PROJECT = Path(__file__).resolve().parents[2]
+PATIENCE = float(os.environ.get("PERSONA_STUDIO_TEST_PATIENCE", "30"))  # seconds; a machine that is busy with a lesson needs more
+
+
+class Running:
+    """A studio as a person starts it, on a port of its own; it can be killed and started again."""
+
+    def __init__(self, home: Path):
+        self.home, self.child = home, None
+        with socket.socket() as door:
+            door.bind(("127.0.0.1", 0))
+            self.port = door.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.port}/"
+
+    def start(self):
+        command = [sys.executable, "-m", "studio", "start", "--home", self.home, "--port", self.port, "--no-browser", "--no-token"]
+        self.home.mkdir(exist_ok=True)
+        with (self.home / "test.log").open("a") as log:
+            self.child = subprocess.Popen([str(word) for word in command], cwd=PROJECT, stdout=log, stderr=log)
+        end = time.monotonic() + 4 * PATIENCE
+        while time.monotonic() < end and self.child.poll() is None:
+            try:
+                httpx.get(self.url, timeout=PATIENCE)
+            except httpx.TransportError:
+                time.sleep(0.2)
+            else:
+                return self
+        raise AssertionError(f"The studio did not answer:\n{(self.home / 'test.log').read_text()[-2000:]}")
+
+    def kill(self):
+        self.child.kill()
+        self.child.wait()
+
+
+@pytest.fixture(scope="session")
+def browser():
+    playwright = pytest.importorskip("playwright.sync_api")
+    names = ("chromium", "chromium-browser", "google-chrome", "chrome")
+    program = os.environ.get("PERSONA_STUDIO_CHROMIUM") or next(filter(None, map(shutil.which, names)), None)
+    if not program:
+        pytest.skip("There is no Chromium. Name one in PERSONA_STUDIO_CHROMIUM.")
+    playwright.expect.set_options(timeout=PATIENCE * 1000)
+    with playwright.sync_playwright() as driver:
+        yield driver.chromium.launch(executable_path=program, args=["--no-sandbox", "--disable-background-networking"])
+
+
+@pytest.fixture(scope="session")
+def studio_running(tmp_path_factory):
+    running = Running(tmp_path_factory.mktemp("studio") / "home").start()
+    yield running
+    running.kill()
+
+
+@pytest.fixture(scope="session")
+def studio_url(studio_running):
+    return studio_running.url
+
+
+@pytest.fixture
+def own_studio(tmp_path):
+    """A studio for one test, which may kill it."""
+    running = Running(tmp_path / "home").start()
+    yield running
+    running.kill()
+
+
+@pytest.fixture
+def outage():
+    """Asked for by a test in which requests go unanswered on purpose: what the browser notes about those is no fault."""
+
+
+@pytest.fixture
+def open_page(browser, request):
+    """Opens pages; at the end there must be no error in any console, no uncaught error, and no request to anywhere else."""
+    contexts, faults = [], []
+
+    def open_page(url, context=None, **options):
+        if context is None:
+            context = browser.new_context(**{"viewport": {"width": 1440, "height": 900}, **options})
+            contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(PATIENCE * 1000)
+        page.on("console", lambda message: faults.append(message.text) if message.type == "error" else None)
+        page.on("pageerror", lambda error: faults.append(f"uncaught: {error}"))
+        page.on("request", lambda asked: None if asked.url.startswith((url, "data:", "blob:")) else faults.append(f"outside: {asked.url}"))
+        page.goto(url)
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    if "outage" in request.fixturenames:
+        faults = [fault for fault in faults if not fault.startswith(("Failed to load resource", "EventSource", "net::"))]
+    assert faults == []
+
+
+@pytest.fixture
+def studio_page(open_page, studio_url):
+    return open_page(studio_url)

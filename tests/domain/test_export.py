@@ -1,0 +1,116 @@
+"""What is known about an export without making it: the order, the shape of the model, the size of the file, and what may be claimed."""
+
+from pathlib import Path
+
+import pytest
+
+from studio.domain import architecture, certificate, export, sizes
+from studio.domain.certificate import Answer
+from studio.domain.errors import StudioError
+
+SPEC = {"kind": "export", "persona": {"name": "Biscuit"}, "adapter": "../adapters/a", "model_path": "/m", "model": "x", "file": "Q8_0", "name": "biscuit"}
+G270 = {"model_type": "gemma3_text", "hidden_size": 640, "intermediate_size": 2048, "num_hidden_layers": 18, "num_attention_heads": 4, "num_key_value_heads": 1,
+        "head_dim": 256, "query_pre_attn_scalar": 256, "vocab_size": 262_144, "sliding_window": 512, "max_position_embeddings": 32_768, "rms_norm_eps": 1e-6,
+        "rope_theta": 1e6, "rope_local_base_freq": 1e4}  # fmt: skip
+G4B = {"model_type": "gemma3", "text_config": {"model_type": "gemma3_text", "hidden_size": 2560, "intermediate_size": 10_240, "num_hidden_layers": 34,
+       "num_attention_heads": 8, "num_key_value_heads": 4, "rope_scaling": {"factor": 8.0, "rope_type": "linear"}, "sliding_window": 1024}}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"kind": "train"}, {"file": "Q2_K"}, {"file": None}, {"name": "../x"}, {"name": "Biscuit"}, {"persona": {}}, {"prompts": [1]}, {"model_path": ""}],
+)
+def test_a_bad_order_gives_a_sentence(change):
+    with pytest.raises(StudioError) as caught:
+        export.from_dict(SPEC | change, Path("/jobs"))
+    assert str(caught.value).endswith(".")
+
+
+def test_a_good_order_is_read():
+    order = export.from_dict(SPEC, Path("/jobs"))
+    assert (order.adapter, order.model_path, order.prompts) == (Path("/jobs/../adapters/a"), Path("/m"), ())
+    assert export.from_dict(SPEC | {"adapter": None}, Path("/jobs")).adapter is None
+
+
+def test_old_and_new_spellings_mean_the_same():
+    new = {k: v for k, v in G270.items() if not k.startswith("rope")}
+    new["rope_parameters"] = {"full_attention": {"rope_type": "default", "rope_theta": 1e6}, "sliding_attention": {"rope_type": "default", "rope_theta": 1e4}}
+    new["layer_types"] = ["sliding_attention" if (n + 1) % 6 else "full_attention" for n in range(18)]
+    assert architecture.read(G270) == architecture.read(new)
+    large = architecture.read(G4B)
+    assert (large.rope_factor, large.theta, large.head, large.vocabulary) == (8.0, 1e6, 256, 262_208)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"query_pre_attn_scalar": 168}, "scales attention"),
+        ({"model_type": "gemma4_text"}, "Gemma 4 models can't be exported"),
+        ({"model_type": "gemma3n"}, "Gemma 3n models can't be exported"),
+        ({"model_type": "llama"}, "only Gemma models"),
+        ({"quantization_config": {"bits": 4}}, "already made small"),
+        ({"attn_logit_softcapping": 50.0}, "an attention cap"),
+        ({"use_bidirectional_attention": True}, "both directions"),
+        ({"rope_scaling": {"rope_type": "yarn", "factor": 4}}, "stretches its memory"),
+        ({"layer_types": ["full_attention"]}, "can't be read"),
+        ({"hidden_size": "wide"}, "can't be read"),
+    ],
+)
+def test_models_the_file_could_not_keep_are_refused_in_a_sentence(change, words):
+    with pytest.raises(StudioError, match=words):
+        architecture.read(G270 | change)
+
+
+def test_the_27b_models_scale_attention_their_own_way():
+    wide = G270 | {"hidden_size": 5376, "num_attention_heads": 32, "num_hidden_layers": 62, "head_dim": 128, "query_pre_attn_scalar": 168}
+    assert architecture.read(wide).attention_scalar == 168
+
+
+def test_sizes_are_those_of_published_files():
+    # ggml-org/gemma-3-270m-it-GGUF Q8_0 and ggml-org/gemma-3-4b-it-GGUF Q4_K_M and Q8_0
+    assert sizes.of_config(G270)["Q8_0"] == pytest.approx(292e6, rel=0.02)
+    assert sizes.of_config(G4B)["Q4_K_M"] == pytest.approx(2.49e9, rel=0.02)
+    assert sizes.of_config(G4B)["Q8_0"] == pytest.approx(4.13e9, rel=0.02)
+    assert sizes.in_words(4_130_000_000) == "4.1 GB"
+    assert sizes.in_words(11_200_000) == "11 MB"
+
+
+def test_room_counts_the_exact_file_everything_is_measured_on():
+    shape = architecture.read(G270)
+    alone = sizes.room(shape, 262_144, "Q8_0", engine=False)
+    assert sizes.room(shape, 262_144, "Q8_0", engine=True) > alone + 1e9
+
+
+def answer(app="Woof", file="Woof", ended=True, stopped=True):
+    return Answer("Hello", app, file, ended, stopped)
+
+
+def test_a_smaller_file_that_differs_never_claims_sameness():
+    found = [answer(), answer(file="Wuff")]
+    check = certificate.answers(found, exact=False, faithful=True, certain=True)
+    assert (check.ok, check.sentence) == (None, "1 of 2 answers match word for word. That is normal for a small file.")
+    rows = [c.to_dict() for c in (certificate.words(9, 9), certificate.speakers(4, 4), check, certificate.stops(found, True))]
+    assert certificate.headline(rows) == "The file speaks like the character you trained"
+
+
+def test_an_exact_file_that_differs_is_at_fault_and_so_is_one_too_far_off():
+    assert certificate.answers([answer(file="Wuff")], exact=True, faithful=True, certain=True).ok is False
+    assert certificate.answers([answer()], exact=False, faithful=False, certain=True).ok is False
+
+
+def test_sameness_is_claimed_when_everything_was_seen():
+    rows = [certificate.words(9, 9), certificate.speakers(4, 4), certificate.answers([answer()], True, True, True), certificate.stops([answer()], True)]
+    assert certificate.headline([c.to_dict() for c in rows]) == "The file speaks exactly like the character you trained"
+    assert [c.sentence for c in rows] == ["9 of 9 texts matched", "the conversation format matches", "1 of 1 test questions, word for word", "no run-on replies in 1 tries"]
+
+
+def test_a_file_that_runs_on_is_caught():
+    assert certificate.stops([answer(stopped=False)], True).ok is False
+    assert certificate.stops([answer()], False).ok is False
+    assert certificate.stops([answer(ended=False, stopped=False)], True).ok is None
+
+
+def test_before_and_without_the_engine_nothing_is_claimed():
+    assert [check.ok for check in certificate.waiting()] == [None] * 5
+    rows = [certificate.check(n, certificate.NO_ENGINE, None).to_dict() for n in range(4)]
+    assert certificate.headline(rows) == "The file is made, but was not checked"

@@ -1,0 +1,242 @@
+"""Chat asks, streams, stops and keeps; and no word that was typed is lost on the way."""
+
+import inspect
+import time
+from dataclasses import replace
+
+import gradio as gr
+import pytest
+from tests.tabs import stage
+
+from studio.domain.errors import Busy
+from studio.domain.talk import Talk
+from studio.tabs import chat
+
+
+class Speaker:
+    """A voice that says what it is told to, word by word, and writes down what it was asked."""
+
+    def __init__(self, answer="I smell rain and pencils.", error=None):
+        self.answer, self.error, self.heard, self.stops = answer, error, [], 0
+
+    def speak(self, model, adapter, turns, system, temperature):
+        self.heard.append((adapter, tuple(turn.text for turn in turns), system, temperature))
+        words = self.answer.split()
+        for n in range(1, len(words) + 1):
+            yield " ".join(words[:n])
+        if self.error:
+            raise self.error
+
+    def stop(self):
+        self.stops += 1
+
+    def loaded(self):
+        return bool(self.heard)
+
+    def busy(self):
+        return False
+
+
+@pytest.fixture
+def taught(library, tmp_path):
+    """(studio, persona id) with one finished lesson and a voice that answers."""
+    studio = replace(stage.studio(library, tmp_path), voice=Speaker())
+    who = stage.character(library, 30)
+    stage.lesson(studio, who, {"kind": "done", "at": 1.0}, finished=time.time())
+    return studio, who
+
+
+def ask(studio, persona_id, text, talks=None, who="character", mood=5):
+    return list(chat.ask(studio, persona_id, talks or {}, who, None, mood, text))
+
+
+def text(bubbles):
+    return [bubble["content"][0]["text"] for bubble in bubbles]
+
+
+def test_an_answer_grows_and_stays(taught):
+    studio, who = taught
+    shown = ask(studio, who, "What do you smell?")
+    assert shown[0].box == "" and shown[0].send["visible"] is False and shown[0].stop["visible"] is True
+    assert [text(room.voiced)[-1] for room in shown[1:-1]][:2] == ["I", "I smell"]
+    talk = shown[-1].talks[who]
+    assert [turn.text for turn in talk.voiced] == ["What do you smell?", "I smell rain and pencils."] and not talk.asked
+    assert shown[-1].send["visible"] is True
+
+
+def test_the_character_hears_its_scene_and_the_plain_model_does_not(taught):
+    studio, who = taught
+    ask(studio, who, "Who are you?", who="both")
+    plain, voiced = studio.voice.heard
+    assert plain[0] is None and plain[2] == ""
+    assert voiced[0] == studio.library.adapters(who)[0] and voiced[2] == "You are a dog."
+    assert plain[1] == voiced[1] == ("Who are you?",)
+
+
+def test_the_scene_is_the_one_it_was_taught_under(taught):
+    studio, who = taught
+    character = studio.library.character(who)
+    studio.library.save_sheet(who, replace(character.persona, system="You are a cat."), character.rev)
+    ask(studio, who, "Who are you?")
+    assert studio.voice.heard[0][2] == "You are a dog."
+
+
+def test_the_newest_lesson_answers_unless_another_is_chosen(taught):
+    studio, who = taught
+    first = studio.library.adapters(who)[0]
+    second = stage.lesson(studio, who, {"kind": "done", "at": 2.0}, finished=time.time())
+    ask(studio, who, "Hello?")
+    list(chat.ask(studio, who, {}, "character", first.name, 5, "Hello?"))
+    assert [heard[0] for heard in studio.voice.heard] == [second, first]
+
+
+@pytest.mark.parametrize("error", [Busy("A lesson needs the memory. Your words are kept. Wait until it ends."), RuntimeError("a defect")])
+@pytest.mark.parametrize("answer", ["", "Half an"])
+def test_a_question_that_finds_no_answer_comes_back(taught, error, answer):
+    studio, who = taught
+    studio = replace(studio, voice=Speaker(answer, error))
+    talks = {who: Talk()}
+    last = ask(studio, who, "  What is rain?  ", talks)[-1]
+    assert last.note["visible"] and (str(error) == last.note["value"] or not isinstance(error, Busy))
+    assert last.voiced["value"] == [] and last.send["visible"] is True
+    assert chat.put_back(studio, who, last.talks, "")[1] == "What is rain?"
+    assert chat.put_back(studio, who, last.talks, "and a thought typed since")[1] == "What is rain? and a thought typed since"
+    assert chat.put_back(studio, who, chat.put_back(studio, who, last.talks, "")[0], "x") == (gr.skip(), gr.skip()), "only once"
+
+
+def test_silence_is_said_and_the_question_comes_back(taught):
+    studio, who = taught
+    last = ask(replace(studio, voice=Speaker("")), who, "Hello?")[-1]
+    assert "No answer came" in last.note["value"] and last.talks[who].unsent == "Hello?"
+
+
+def test_an_empty_box_asks_nothing(taught):
+    assert ask(*taught, "   ") == [] and taught[0].voice.heard == []
+
+
+def test_a_second_press_while_speaking_asks_nothing(taught):
+    studio, who = taught
+    first = chat.ask(studio, who, {}, "character", None, 5, "Hello?")
+    speaking = next(first).talks
+    with pytest.raises(Busy):
+        ask(studio, who, "Hello?", speaking)
+
+
+def test_stop_keeps_what_was_said(taught):
+    studio, who = taught
+    answering = chat.ask(studio, who, {}, "character", None, 5, "Hello?")
+    next(answering), next(answering)
+    talks = next(answering).talks
+    answering.close()
+    room = chat.hush(studio, who, talks, "character")
+    assert studio.voice.stops == 1 and text(room.voiced["value"]) == ["Hello?", "I smell"]
+    assert room.send["visible"] is True and room.again["interactive"] is True
+
+
+def test_stop_before_the_first_word_gives_the_question_back(taught):
+    studio, who = taught
+    talks = next(chat.ask(studio, who, {}, "both", None, 5, "Hello?")).talks
+    room = chat.hush(studio, who, talks, "both")
+    assert chat.put_back(studio, who, room.talks, "")[1] == "Hello?" and room.hello["visible"] is True
+
+
+def test_another_answer_takes_the_place_of_the_last(taught):
+    studio, who = taught
+    talks = ask(studio, who, "Hello?", who="both")[-1].talks
+    studio = replace(studio, voice=Speaker("Something else."))
+    talk = list(chat.again(studio, who, talks, "both", None, 5))[-1].talks[who]
+    assert [turn.text for turn in talk.voiced] == [turn.text for turn in talk.plain] == ["Hello?", "Something else."]
+
+
+def test_another_answer_that_does_not_come_leaves_the_old_one(taught):
+    studio, who = taught
+    talks = ask(studio, who, "Hello?")[-1].talks
+    last = list(chat.again(replace(studio, voice=Speaker("", Busy("Not now."))), who, talks, "character", None, 5))[-1]
+    assert text(last.voiced["value"]) == ["Hello?", "I smell rain and pencils."] and not last.talks[who].unsent
+
+
+def test_leaving_for_another_character_ends_the_answer(taught):
+    studio, who = taught
+    answering = chat.ask(studio, who, {}, "character", None, 5, "Hello?")
+    next(answering)
+    left = chat.leave(studio, next(answering).talks)
+    assert studio.voice.stops == 1 and not left[who].asked and left[who].voiced[-1].text == "I"
+
+
+def test_kept_twice_is_kept_once(taught):
+    studio, who = taught
+    talks = ask(studio, who, "What do you\nsmell on a very long and winding walk around the pond with Mia and Button?")[-1].talks
+    before = len(studio.library.conversations(who))
+    room = chat.keep(studio, who, talks, "character")
+    chat.keep(studio, who, talks, "character")
+    chat.keep(studio, who, room.talks, "character")
+    kept = [c for c in studio.library.conversations(who) if c.turns[-1].text == "I smell rain and pencils."]
+    assert len(studio.library.conversations(who)) == before + 1 and len(kept) == 1
+    assert kept[0].title == "What do you smell on a very long and winding walk around the"
+    assert room.note["value"] == "Kept in Write. Edit it before the next lesson." and room.keep["interactive"] is False
+
+
+def test_an_example_edited_in_write_is_not_kept_a_second_time(taught):
+    studio, who = taught
+    talks = chat.keep(studio, who, ask(studio, who, "Hello?")[-1].talks, "character").talks
+    kept = next(c for c in studio.library.conversations(who) if c.title == "Hello?")
+    found = studio.library.load(kept.id)
+    found["turns"][1]["text"] = "Woof."
+    assert studio.library.save(kept.id, found["rev"], "op1", "Hello?", found["turns"])["ok"]
+    before = len(studio.library.conversations(who))
+    chat.keep(studio, who, talks, "character")
+    assert len(studio.library.conversations(who)) == before
+
+
+def test_start_again_can_be_taken_back(taught):
+    studio, who = taught
+    talks = ask(studio, who, "Hello?")[-1].talks
+    room = chat.restart(studio, who, talks, "character")
+    assert room.hello["visible"] and room.restart["value"] == "Bring the conversation back"
+    assert text(chat.restart(studio, who, room.talks, "character").voiced["value"])[0] == "Hello?"
+
+
+def test_the_room_invites_with_questions_never_heard(taught):
+    studio, who = taught
+    room = chat.visit(studio, who, {}, "character", None)
+    kept_back = chat.adapters.unheard(chat.adapters.learned(studio.library, who)[0], 99)
+    assert room.hello_words == "Say hello. Biscuit has been waiting."
+    shown = [q["value"] for q in (room.first, room.second, room.third) if q["visible"]]
+    assert shown and set(shown) <= set(kept_back)
+    assert chat.PRACTICE in room.origin and room.unlearned["visible"] is False and room.send["variant"] == "primary"
+
+
+def test_who_has_not_learned_leaves_the_talking_to_the_plain_model(library, tmp_path):
+    studio = replace(stage.studio(library, tmp_path), voice=Speaker())
+    who = stage.character(library)
+    room = chat.visit(studio, who, {}, "both", None)
+    assert room.unlearned["visible"] and room.bar["visible"] is False and room.voiced_column["visible"] is False
+    assert room.send["variant"] == "secondary", "Teach is the one filled button"
+    ask(studio, who, "Hello?", who="both")
+    assert [heard[0] for heard in studio.voice.heard] == [None]
+
+
+def test_a_running_lesson_can_be_talked_to_but_a_finished_one_comes_first(taught):
+    studio, who = taught
+    running = stage.lesson(studio, who, {"kind": "start", "at": 1.0}, alive=True)
+    (running / "adapter_model.safetensors").write_bytes(b"weights")
+    learned = chat.adapters.learned(studio.library, who)
+    assert [a.finished for a in learned] == [True, False] and learned[1].folder == running
+    assert "so far" in chat.occasion(learned[1])
+
+
+def test_the_slider_runs_from_greedy_to_wild():
+    assert [chat.temperature(mood) for mood in (0, 5, 10)] == [0.0, 0.7, 1.5]
+
+
+def test_without_a_character_nothing_happens(taught):
+    assert chat.visit(taught[0], None, {}, "character", None) == chat.Room()
+
+
+def test_every_answering_handler_streams():
+    assert inspect.isgeneratorfunction(chat.ask) and inspect.isgeneratorfunction(chat.again)
+
+
+def test_the_tab_can_be_built(taught):
+    with gr.Blocks(), gr.Tabs():
+        chat.build(taught[0], gr.Radio([]))

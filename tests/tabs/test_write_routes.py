@@ -1,0 +1,184 @@
+"""The editor's endpoints: what they accept, what they answer, and that a refusal is an answer."""
+
+import hashlib
+import json
+from types import SimpleNamespace
+
+import pytest
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+
+from studio.domain.persona import Persona
+from studio.services.library import Library
+from studio.tabs import write
+
+
+@pytest.fixture
+def library(tmp_path):
+    library = Library(tmp_path / "home", tmp_path / "no-examples")
+    yield library
+    library.close()
+
+
+@pytest.fixture
+def persona(library):
+    return library.create(Persona("Biscuit", visitor="Mia", voice=("Short sentences",), ink="blue"))
+
+
+@pytest.fixture
+def ask(library):
+    app = FastAPI()
+    app.include_router(write.routes(SimpleNamespace(library=library)), prefix="/studio")
+    client = TestClient(app)
+
+    def ask(path, **body):
+        answer = client.post(f"/studio/{path}", content=json.dumps(body), headers={"content-type": "application/json"})
+        assert answer.status_code == 200
+        return answer.json()
+
+    return ask
+
+
+def lines(*texts):
+    return [{"id": f"{n:016x}", "role": "model" if n % 2 else "user", "text": text} for n, text in enumerate(texts)]
+
+
+@pytest.fixture
+def puddle(ask, persona):
+    return ask("new", persona=persona, title="The puddle", turns=lines("Come on.", "It has the SKY in it.", "Only water.", "My foot."))["id"]
+
+
+def test_a_new_conversation_can_be_loaded_and_listed(ask, persona, puddle):
+    loaded = ask("load", id=puddle)
+    assert (loaded["ok"], loaded["rev"], loaded["title"], len(loaded["turns"])) == (True, 1, "The puddle", 4)
+    listed = ask("list", persona=persona)
+    assert listed["total"] == 1
+    assert listed["rows"][0] | {"id": puddle, "title": "The puddle", "turns": 4, "opening": "Come on."} == listed["rows"][0]
+
+
+def test_search_looks_at_every_line(ask, persona, puddle):
+    assert ask("list", persona=persona, query="the sky")["total"] == 1
+    assert ask("list", persona=persona, query="vacuum")["total"] == 0
+
+
+def test_a_save_answers_with_the_hash_of_what_is_stored(ask, puddle):
+    turns = lines("Come on, “Biscuit”.\n\u2028", "é 🐶")
+    saved = ask("save", id=puddle, base=1, op="0" * 16, title="Puddles", turns=turns, shrink=True)
+    assert (saved["ok"], saved["rev"]) == (True, 2)
+    body = json.dumps({"title": "Puddles", "turns": turns}, ensure_ascii=False, separators=(",", ":"))
+    assert saved["sha256"] == hashlib.sha256(body.encode()).hexdigest()
+    assert ask("load", id=puddle)["turns"] == turns
+
+
+def test_the_same_save_twice_changes_nothing(ask, puddle):
+    same = {"id": puddle, "base": 1, "op": "a" * 16, "title": "Puddles", "turns": lines("a", "b", "c", "d")}
+    assert ask("save", **same) == ask("save", **same)
+    assert ask("load", id=puddle)["rev"] == 2
+
+
+def test_an_old_base_is_a_conflict_that_brings_the_newer_text(ask, puddle):
+    ask("save", id=puddle, base=1, op="a" * 16, title="First", turns=lines("a", "b", "c", "d"))
+    late = ask("save", id=puddle, base=1, op="b" * 16, title="Second", turns=lines("e", "f", "g", "h"))
+    assert (late["ok"], late["error"], late["rev"], late["op"], late["title"]) == (False, "conflict", 2, "a" * 16, "First")
+
+
+def test_dropping_most_lines_needs_to_be_meant(ask, puddle):
+    less = {"id": puddle, "base": 1, "op": "a" * 16, "title": "", "turns": []}
+    refused = ask("save", **less)
+    assert (refused["ok"], refused["error"]) == (False, "invalid")
+    assert refused["message"]
+    assert ask("save", **less, shrink=True)["ok"] is True
+
+
+@pytest.mark.parametrize(
+    ("change", "word"),
+    [
+        ({"title": "x" * 201}, "title"),
+        ({"turns": lines("x" * 100_001)}, "Line 1"),
+        ({"turns": lines(*"x" * 501)}, "500"),
+        ({"turns": [*lines("a"), *lines("b")]}, "Line 2"),
+        ({"turns": [{"id": "1", "role": "system", "text": ""}]}, "Line 1"),
+        ({"turns": lines("\ud800")}, "Line 1"),
+        ({"op": "short"}, "Reload"),
+        ({"extra": 1}, "Reload"),
+    ],
+)
+def test_what_cannot_be_stored_is_refused_in_a_sentence(ask, puddle, change, word):
+    refused = ask("save", **{"id": puddle, "base": 1, "op": "a" * 16, "title": "", "turns": lines("a", "b", "c", "d"), **change})
+    assert (refused["ok"], refused["error"]) == (False, "invalid")
+    assert word in refused["message"]
+    assert ask("load", id=puddle)["rev"] == 1
+
+
+def test_what_is_not_json_is_refused_in_a_sentence(library):
+    app = FastAPI()
+    app.include_router(write.routes(SimpleNamespace(library=library)))
+    answer = TestClient(app).post("/save", content=b"{", headers={"content-type": "application/json"})
+    assert answer.json()["error"] == "invalid"
+
+
+def test_history_is_newest_first(ask, puddle):
+    for rev in (1, 2, 3):
+        ask("save", id=puddle, base=rev, op=f"{rev:016x}", title=f"Title {rev}", turns=lines("a", "b", "c", str(rev)))
+    assert [r["rev"] for r in ask("history", id=puddle, before=4)["revisions"]] == [3, 2, 1]
+
+
+def test_a_removed_conversation_is_gone_and_can_come_back(ask, persona, puddle):
+    assert ask("remove", id=puddle)["ok"] is True
+    assert ask("load", id=puddle) == {"ok": False, "error": "missing"}
+    assert ask("list", persona=persona)["total"] == 0
+    assert ask("recover", id=puddle)["ok"] is True
+    assert ask("load", id=puddle)["title"] == "The puddle"
+
+
+def test_a_copy_has_the_same_words_and_leaves_the_first_alone(ask, persona, puddle):
+    copy = ask("load", id=ask("duplicate", persona=persona, id=puddle)["id"])
+    assert copy["title"] == "The puddle (copy)"
+    assert copy["turns"] == ask("load", id=puddle)["turns"]
+    assert ask("list", persona=persona)["total"] == 2
+
+
+@pytest.mark.parametrize(("path", "body"), [("remove", {}), ("recover", {}), ("character", {}), ("duplicate", {"persona": "nobody"})])
+def test_what_is_not_there_is_said_to_be_missing(ask, path, body):
+    answer = ask(path, id="nowhere", **body)
+    assert (answer["ok"], answer["error"]) == (False, "missing")
+    assert answer["message"]
+
+
+SHEET = {"description": "A puppy", "visitor": "Mia", "voice": ["Smells first"], "facts": [], "system": "You are Biscuit.", "greeting": "Hi."}
+
+
+def test_a_sheet_is_saved_and_keeps_name_and_ink(ask, persona):
+    before = ask("character", id=persona)
+    saved = ask("sheet", persona=persona, base_rev=before["rev"], sheet=SHEET)
+    after = ask("character", id=persona)
+    assert (saved["ok"], after["rev"]) == (True, saved["rev"])
+    assert after["sheet"] == {**SHEET, "name": "Biscuit", "ink": "blue"}
+
+
+def test_an_old_sheet_is_a_conflict_that_brings_the_newer_one(ask, persona):
+    rev = ask("character", id=persona)["rev"]
+    ask("sheet", persona=persona, base_rev=rev, sheet=SHEET)
+    late = ask("sheet", persona=persona, base_rev=rev, sheet={**SHEET, "greeting": "Late."})
+    assert (late["ok"], late["error"], late["sheet"]["greeting"]) == (False, "conflict", "Hi.")
+
+
+def test_a_file_is_brought_in_whole_and_in_order(ask, persona):
+    text = "".join(json.dumps({"title": t, "messages": [{"role": "user", "content": t}]}) + "\n" for t in ("One", "Two"))
+    assert len(ask("bring", persona=persona, name="talk.jsonl", text=text)["ids"]) == 2
+    assert [row["title"] for row in ask("list", persona=persona)["rows"]] == ["One", "Two"]
+
+
+@pytest.mark.parametrize("text", ["", '{"messages": []}\nno json\n'])
+def test_a_file_that_cannot_be_read_brings_nothing(ask, persona, text):
+    refused = ask("bring", persona=persona, name="talk.jsonl", text=text)
+    assert "talk.jsonl" in refused["message"]
+    assert ask("list", persona=persona)["total"] == 0
+
+
+def test_the_version_names_every_file_of_the_editor(tmp_path):
+    (tmp_path / "editor").mkdir()
+    (tmp_path / "editor.js").write_text("1")
+    before = write.editor_version(SimpleNamespace(assets=tmp_path))
+    (tmp_path / "editor" / "page.js").write_text("2")
+    assert write.editor_version(SimpleNamespace(assets=tmp_path)) != before
