@@ -19,6 +19,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
+from io import TextIOWrapper
 from pathlib import Path
 from typing import IO, Any
 
@@ -484,7 +485,8 @@ def main(arguments: list[str]) -> int:
 
 if __name__ == "__main__":
     for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(errors="replace")  # an old console may not know every character of a sentence
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")  # an old console may not know every character of a sentence
     try:
         sys.exit(main(sys.argv[1:]))
     except KeyboardInterrupt:

@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import psutil
 
@@ -26,7 +27,7 @@ def lines(studio: Studio) -> Iterator[str]:
     yield f"Disk          {shutil.disk_usage(studio.library.home).free / 1e9:.0f} GB free where your characters are ({studio.library.home})"
     for name in PACKAGES:
         yield f"{'Packages' if name == PACKAGES[0] else '':13} {name} {version(name)}"
-    for sentence in missing(studio).values():
+    for sentence in missing().values():
         yield f"Missing       {sentence}"
     found = studio.ollama.status()
     yield f"Ollama        {found.sentence or found.state} {found.version}".rstrip()
@@ -58,10 +59,9 @@ def version(package: str) -> str:
         return "is not installed"
 
 
-def missing(studio: Studio) -> dict[str, str]:
+def missing() -> dict[str, str]:
     """What the set-up could not get, with a sentence on how to; as `launch.py` left it beside the environment's Python."""
-    note = os.path.join(sys.prefix, "missing.json")
-    if importlib.util.find_spec("llama_cpp") or not os.path.isfile(note):
+    note = Path(sys.prefix) / "missing.json"
+    if importlib.util.find_spec("llama_cpp") or not note.is_file():
         return {}
-    with open(note, encoding="utf-8") as stream:
-        return dict(json.load(stream))
+    return dict(json.loads(note.read_text("utf-8")))

@@ -47,7 +47,9 @@ class Conversation:
     def body(self) -> str:
         """Canonical JSON (sorted keys, no spaces): what is stored and hashed. The id is the record's, not the body's."""
         turns = [{"id": t.id, "role": t.role, "text": t.text} for t in self.turns]
-        return json.dumps({"tags": list(self.tags), "title": self.title, "turns": turns}, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+        return json.dumps(
+            {"tags": list(self.tags), "title": self.title, "turns": turns}, ensure_ascii=False, sort_keys=True, separators=(",", ":")
+        )
 
 
 def from_body(identifier: str, body: str) -> Conversation:
@@ -131,7 +133,9 @@ def from_jsonl(text: str, source: str, prefix: str) -> list[Conversation]:
         try:
             conversations.append(from_messages(f"{prefix}{n:04d}", json.loads(line)))
         except (ValueError, RecursionError) as error:
-            raise BadFile(f"{source}, line {n}: this is not a line of JSON ({error}). Mend or remove that line; nothing was brought in.") from error
+            raise BadFile(
+                f"{source}, line {n}: this is not a line of JSON ({error}). Mend or remove that line; nothing was brought in."
+            ) from error
         except StudioError as error:
             raise BadFile(f"{source}, line {n}: {error}. Mend or remove that line; nothing was brought in.") from error
     return conversations

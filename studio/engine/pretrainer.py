@@ -44,7 +44,7 @@ class Recipe:
     window: int = 256
     longest: int = 320  # tokens in a row; longer conversations are cut at a visitor's turn
     batch_tokens: int = 3072
-    steps: int = 4000
+    steps: int = 3000
     warmup: int = 100
     learning_rate: float = 1.5e-3
     weight_decay: float = 0.1

@@ -68,7 +68,7 @@ def write(path: Path, content: bytes) -> None:
 def digest(path: Path) -> str:
     """SHA-256 of a file."""
     with open(path, "rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest() if hasattr(hashlib, "file_digest") else hashlib.sha256(stream.read()).hexdigest()
+        return hashlib.sha256(stream.read()).hexdigest()
 
 
 def seal(copy: Path) -> None:
@@ -132,10 +132,8 @@ def takes(lesson: Lesson, model: Any) -> list[tuple[str, str]]:
     out = []
     for question in lesson.spec["samples"]:
         text = gemma.prompt([Turn("", "user", question)], lesson.system, lesson.dialect)
-        said = ""
-        for said in answer(model, lesson.tokenizer, text, stop_ids(lesson.tokenizer, lesson.dialect), 0.0, LONGEST_TAKE, lambda: lesson.reporter.stopping):
-            pass
-        out.append((question, said))
+        growing = answer(model, lesson.tokenizer, text, stop_ids(lesson.tokenizer, lesson.dialect), 0.0, LONGEST_TAKE, lambda: lesson.reporter.stopping)
+        out.append((question, "".join(list(growing)[-1:])))
     return out
 
 
@@ -326,7 +324,8 @@ def finish(lesson: Lesson, watch: Watch, steps: int, seconds: float, trained_tok
         "stopped": stopped,
     }
     write(lesson.folder / "result.json", json.dumps(result, indent=1).encode())
-    shutil.rmtree(lesson.folder / "checkpoints", ignore_errors=not stopped) if not stopped else None
+    if not stopped:  # a stopped lesson can go on from its safe copies
+        shutil.rmtree(lesson.folder / "checkpoints", ignore_errors=True)
     lesson.reporter.say("stopped" if stopped else "done", step=steps, best_step=best)
 
 

@@ -94,6 +94,13 @@ def found(path: Path) -> bool:
     return path.is_file() and path.stat().st_size > 0
 
 
+def sweep(path: Path) -> None:
+    """Remove what a killed studio had not finished."""
+    for folder in (path.parent, path.parent / "backups"):
+        for left in folder.glob(f"{path.stem}*{storage.PART}*"):
+            left.unlink(missing_ok=True)
+
+
 def create(path: Path) -> None:
     """A new, empty database."""
     part = path.with_name(path.name + storage.PART)

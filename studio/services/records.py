@@ -36,6 +36,7 @@ class Records:
         self._mend_all()
 
     def _open(self) -> sqlite3.Connection:
+        database.sweep(self.path)
         if not database.found(self.path):
             if database.backups(self.path) or any(True for _ in self._copies()):
                 self.notices.append(database.rebuild(self.path, self._copies))

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from playwright.sync_api import expect, sync_playwright
 
 PROJECT = Path(__file__).resolve().parents[2]
 PATIENCE = float(os.environ.get("PERSONA_STUDIO_TEST_PATIENCE", "30"))  # seconds; a machine that is busy with a lesson needs more
@@ -47,13 +48,14 @@ class Running:
 
 @pytest.fixture(scope="session")
 def browser():
-    playwright = pytest.importorskip("playwright.sync_api")
     names = ("chromium", "chromium-browser", "google-chrome", "chrome")
     program = os.environ.get("PERSONA_STUDIO_CHROMIUM") or next(filter(None, map(shutil.which, names)), None)
+    if not program and os.environ.get("CI"):
+        pytest.fail("There is no Chromium on this machine, and without one the window stays untested.")
     if not program:
         pytest.skip("There is no Chromium. Name one in PERSONA_STUDIO_CHROMIUM.")
-    playwright.expect.set_options(timeout=PATIENCE * 1000)
-    with playwright.sync_playwright() as driver:
+    expect.set_options(timeout=PATIENCE * 1000)
+    with sync_playwright() as driver:
         yield driver.chromium.launch(executable_path=program, args=["--no-sandbox", "--disable-background-networking"])
 
 

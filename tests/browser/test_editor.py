@@ -9,7 +9,7 @@ pytestmark = pytest.mark.browser
 expect = pytest.importorskip("playwright.sync_api").expect
 
 EDITOR = "document.querySelector('.ps').editor"
-NASTY = "<img src=x onerror=\"window.hurt=1\"><script>window.hurt=1</script>${window.hurt=1}{{1+1}}[x](javascript:window.hurt=1)"
+NASTY = '<img src=x onerror="window.hurt=1"><script>window.hurt=1</script>${window.hurt=1}{{1+1}}[x](javascript:window.hurt=1)'
 
 
 def write(page):
@@ -32,11 +32,16 @@ def saved(page):
     expect(page.locator(".ps-sheet .ps-state")).to_have_text("Saved")
 
 
+def go_to(page, conversation, turn):
+    page.evaluate("detail => window.dispatchEvent(new CustomEvent('studio:open', {detail}))", {"conversation": conversation, "turn": turn})
+
+
 def fresh(page, *said, title="A test"):
     """A conversation of its own for a test, opened the way Prepare opens one."""
     turns = [{"id": f"{n:016x}", "role": "model" if n % 2 else "user", "text": text} for n, text in enumerate(said)]
-    made = httpx.post(f"{page.url.split('?')[0]}studio/new", json={"persona": page.evaluate(f"{EDITOR}.persona"), "title": title, "turns": turns}).json()["id"]
-    page.evaluate("([conversation, turn]) => window.dispatchEvent(new CustomEvent('studio:open', {detail: {conversation, turn}}))", [made, len(said) - 1])
+    given = {"persona": page.evaluate(f"{EDITOR}.persona"), "title": title, "turns": turns}
+    made = httpx.post(f"{page.url}studio/new", json=given, timeout=60).json()["id"]
+    go_to(page, made, len(said) - 1)
     expect(lines(page)).to_have_count(len(said))
     expect(lines(page).last).to_be_focused()
     return made
@@ -163,7 +168,7 @@ def test_search_finds_a_word_of_any_line(page):
 def two_windows(page, open_page, studio_url):
     other = write(open_page(studio_url, page.context))
     made = page.evaluate(f"{EDITOR}.desk.id")
-    other.evaluate("conversation => window.dispatchEvent(new CustomEvent('studio:open', {detail: {conversation, turn: 0}}))", made)
+    go_to(other, made, 0)
     expect(lines(other).first).to_be_focused()
     return other
 
@@ -227,7 +232,7 @@ def test_a_studio_started_anew_says_what_to_do(page, outage):
     fresh(page, "Hello.")
     page.route("**/studio/save", lambda route: route.fulfill(status=401, body=""))
     page.keyboard.type(" More.")
-    page.get_by_text("The studio was started anew. Open it from its icon, then press Save again; your words are kept in this window.").wait_for()
+    page.get_by_text("The studio was started anew. Open it from its icon, then press Save again; your words are kept").wait_for()
     page.unroute("**/studio/save")
     page.get_by_role("button", name="Save again").click()
     saved(page)

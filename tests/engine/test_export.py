@@ -55,7 +55,8 @@ def test_the_exact_file_computes_what_the_app_computes(models, family, tmp_path)
     result = made(tmp_path, models[family], "F32")
     assert result["nmse_f32"] <= 1e-5
     assert result["greedy_matches"] == result["greedy_prompts"] == len(PROMPTS)
-    assert [check["ok"] for check in result["checks"]] == [True, True, True, None]  # random weights never end an answer
+    assert [check["ok"] for check in result["checks"]][:3] == [True] * 3
+    assert result["checks"][certificate.STOP]["ok"] in (True, None)  # random weights may never end an answer
     assert [check["title"] for check in result["checks"]] == [title for title, _ in certificate.TITLES[:4]]
     assert [(answer["prompt"], answer["file"]) for answer in result["answers"]] == [(a["prompt"], a["app"]) for a in result["answers"]]
     assert (tmp_path / "biscuit-F32.gguf").stat().st_size == result["bytes"]

@@ -63,7 +63,7 @@ def _merges(pieces: list[str], vocab: dict[str, int]) -> list[tuple[str, str]]:
 
 
 _SIZES = {"hidden_size": 64, "intermediate_size": 96, "num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 32, "max_position_embeddings": 512,
-          "rms_norm_eps": 3e-5, "pad_token_id": 0, "eos_token_id": 1, "bos_token_id": 2, "tie_word_embeddings": True}  # fmt: skip
+          "rms_norm_eps": 2e-2, "pad_token_id": 0, "eos_token_id": 1, "bos_token_id": 2, "tie_word_embeddings": True}  # fmt: skip
 
 
 def model(family: str, vocab: int, **other: object) -> torch.nn.Module:

@@ -125,7 +125,7 @@ def test_stop_keeps_what_was_learned(library, models, jobs, pip):
 @pytest.mark.slow
 def test_conversations_changed_on_the_disk_are_not_learned(library, models, jobs, pip):
     folder = order(library, models, pip)
-    with open(folder / "dataset.jsonl", "a", encoding="utf-8") as stream:
+    with (folder / "dataset.jsonl").open("a", encoding="utf-8") as stream:
         stream.write("\n")
     jobs.start("train", folder)
     assert jobs.wait(folder, 60)

@@ -63,9 +63,9 @@ def test_one_changed_byte_anywhere_never_shows_wrong_text(home, tmp_path):
         shutil.copytree(home, copy)
         (copy / "studio.db").write_bytes(flipped)
         with contextlib.closing(opened(copy)) as library:
-            assert content(library) == {
-                k: (p, c, rows, library.character(k).avatar) for k, (p, c, rows, _) in true.items()
-            }, f"seed {SEED}, try {n}, byte {place}"
+            assert content(library) == {k: (p, c, rows, library.character(k).avatar) for k, (p, c, rows, _) in true.items()}, (
+                f"seed {SEED}, try {n}, byte {place}"
+            )
             restored += bool(library.notices())
         shutil.rmtree(copy)
     print(f"seed {SEED}: 60 changed bytes, {restored} noticed and mended, 0 wrong texts shown")

@@ -73,6 +73,7 @@ def check(home, safe, where):
         safe[made] = found
     assert library.notices() == [], where
     library.close()
+    assert not list(home.rglob("*.part*")), where
     (folder,) = (home / "personas").iterdir()
     assert sorted(file.name for file in folder.iterdir()) == ["SHA256SUMS", "conversations.jsonl", "persona.json"]
     copied = from_jsonl((folder / "conversations.jsonl").read_text("utf-8"), "the copy", "")

@@ -271,5 +271,7 @@ def test_a_stop_says_that_what_was_learned_is_safe(taught):
 
 
 def test_the_tab_can_be_built(taught):
-    with gr.Blocks(), gr.Tabs():
-        export.build(taught[0], gr.Radio([]))
+    with gr.Blocks():
+        persona = gr.Radio([])
+        with gr.Tabs():
+            export.build(taught[0], persona)

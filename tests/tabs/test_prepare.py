@@ -129,7 +129,7 @@ def test_the_exact_view_is_what_the_model_sees_mark_for_mark(studio):
     whole = "<bos><start_of_turn>user\nYou are a dog.\n\nQuestion 0?<end_of_turn>\n<start_of_turn>model\nAnswer number 0.<end_of_turn>\n"
     assert "".join(text for text, _ in view) == whole
     assert [text for text, mark in view if mark] == ["Answer number 0.<end_of_turn>"]
-    assert "2 of 9 tokens" in length, "of the words between blanks, “number” and “0.<end_of_turn>” begin in the reply"
+    assert "3 of 11 tokens" in length, "three of the eleven words between blanks begin in the reply"
 
 
 def test_a_conversation_that_is_gone_leaves_the_view_empty(studio):

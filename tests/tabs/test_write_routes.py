@@ -45,7 +45,7 @@ def lines(*texts):
 
 @pytest.fixture
 def puddle(ask, persona):
-    return ask("new", persona=persona, title="The puddle", turns=lines("Come on.", "It has the SKY in it.", "Only water.", "My foot."))["id"]
+    return ask("new", persona=persona, title="The puddle", turns=lines("Come on.", "It has the SKY.", "Only water.", "My foot."))["id"]
 
 
 def test_a_new_conversation_can_be_loaded_and_listed(ask, persona, puddle):
@@ -145,7 +145,7 @@ def test_what_is_not_there_is_said_to_be_missing(ask, path, body):
     assert answer["message"]
 
 
-SHEET = {"description": "A puppy", "visitor": "Mia", "voice": ["Smells first"], "facts": [], "system": "You are Biscuit.", "greeting": "Hi."}
+SHEET = {"description": "A puppy", "visitor": "Mia", "voice": ["Smells first"], "facts": [], "system": "You are her.", "greeting": "Hi."}
 
 
 def test_a_sheet_is_saved_and_keeps_name_and_ink(ask, persona):
