@@ -46,8 +46,9 @@ def page(studio: Studio) -> gr.Blocks:
         new.click(None, None, None, js=home.PRESS_NEW)
     for event in demo.fns.values():
         event.api_visibility = "private"
-    # Each handler has a queue of its own, so a long answer in Chat never holds up anything else; within one, four windows may ask at once.
-    demo.queue(max_size=64, default_concurrency_limit=4)
+    # Each handler has a queue of its own, so a long answer in Chat holds up nothing else; one at a time in it, so that an older answer never
+    # overtakes a newer one.
+    demo.queue(max_size=64, default_concurrency_limit=1)
     demo.state_session_capacity = 200
     return demo
 

@@ -51,6 +51,7 @@ def order_lesson(library: Library, models: Models, persona_id: str, model_id: st
         "preset": preset, "recipe": recipe.to_dict(), "samples": questions(parts, 3), "created": time.time(),
         "dataset": {"sha256": hashlib.sha256(text.encode()).hexdigest(), "conversations": len(parts.train) + len(parts.validation), "train": len(parts.train), "validation": len(parts.validation)},
     }  # fmt: skip
+    library.flush()  # before the machine gets busy, the plain copy holds every word too
     folder = library.new_folder("adapters", persona_id)
     library.write_text(folder / "dataset.jsonl", text)
     library.write_json(folder / "spec.json", spec)

@@ -21,6 +21,14 @@ from studio.tabs.wiring import MISTAKE, bind, go, html, says
 
 Who = Literal["character", "before", "both"]
 Talks = Mapping[str, Talk]
+
+
+class Ear:
+    """Hears, while an answer is spoken, that it is to end: because Stop was pressed, or because the writer went to another character. One a page."""
+
+    heard: Literal["", "stop", "leave"] = ""
+
+
 SIDES: dict[Who, tuple[Side, ...]] = {"character": ("voiced",), "before": ("plain",), "both": ("plain", "voiced")}
 QUESTIONS = 3
 LONGEST_TITLE = 60
@@ -97,7 +105,7 @@ def visit(studio: Studio, persona_id: str | None, talks: Talks, who: Who, lesson
     )
 
 
-def ask(studio: Studio, persona_id: str, talks: Talks, who: Who, lesson: str | None, mood: float, text: str) -> Iterator[Room]:
+def ask(studio: Studio, persona_id: str, talks: Talks, ear: Ear, who: Who, lesson: str | None, mood: float, text: str) -> Iterator[Room]:
     """Put one question to whoever answers and show the answers as they grow. Whatever goes wrong, the question comes back."""
     question, talk = text.strip(), talks.get(persona_id, Talk())
     if talk.asked:
@@ -105,15 +113,17 @@ def ask(studio: Studio, persona_id: str, talks: Talks, who: Who, lesson: str | N
     if not question:
         return
     who = answering(studio, persona_id, who)
-    yield from _converse(studio, persona_id, talks, who, lesson, mood, talk.asking(Turn(_new_id(), "user", question), SIDES[who]), box="")
+    yield from _converse(
+        studio, persona_id, talks, ear, who, lesson, mood, talk.asking(Turn(_new_id(), "user", question), SIDES[who]), box=""
+    )
 
 
-def again(studio: Studio, persona_id: str, talks: Talks, who: Who, lesson: str | None, mood: float) -> Iterator[Room]:
+def again(studio: Studio, persona_id: str, talks: Talks, ear: Ear, who: Who, lesson: str | None, mood: float) -> Iterator[Room]:
     """Answer the last question another way; the answer that stands comes back when the new one does not."""
     who = answering(studio, persona_id, who)
     talk = talks.get(persona_id, Talk()).asking_again(SIDES[who])
     if talk is not None:
-        yield from _converse(studio, persona_id, talks, who, lesson, mood, talk)
+        yield from _converse(studio, persona_id, talks, ear, who, lesson, mood, talk)
 
 
 def put_back(studio: Studio, persona_id: str | None, talks: Talks, box: str) -> tuple[Any, Any]:
@@ -125,17 +135,18 @@ def put_back(studio: Studio, persona_id: str | None, talks: Talks, box: str) -> 
     return {**talks, persona_id: replace(talk, unsent="")}, words
 
 
-def hush(studio: Studio, persona_id: str, talks: Talks, who: Who) -> Room:
+def hush(studio: Studio, ear: Ear) -> Room:
     """Stop the answer. What was said stays; a question without a word of answer goes back to the box."""
+    ear.heard = "stop"
     studio.voice.stop()
-    return _settled(studio, persona_id, talks, who, talks.get(persona_id, Talk()).settled())
+    return Room(stop=gr.update(interactive=False))
 
 
-def leave(studio: Studio, talks: Talks) -> Talks:
+def leave(studio: Studio, talks: Talks, ear: Ear) -> None:
     """End what is being said by a character that is no longer open."""
     if any(talk.asked for talk in talks.values()):
+        ear.heard = "leave"
         studio.voice.stop()
-    return {persona_id: talk.settled() for persona_id, talk in talks.items()}
 
 
 def keep(studio: Studio, persona_id: str, talks: Talks, who: Who) -> Room:
@@ -160,24 +171,29 @@ def restart(studio: Studio, persona_id: str, talks: Talks, who: Who) -> Room:
 
 # ---------------------------------------------------------------- what they are made of
 def _converse(
-    studio: Studio, persona_id: str, talks: Talks, who: Who, lesson: str | None, mood: float, talk: Talk, box: str | None = None
+    studio: Studio, persona_id: str, talks: Talks, ear: Ear, who: Who, lesson: str | None, mood: float, talk: Talk, box: str | None = None
 ) -> Iterator[Room]:
     adapter = chosen(adapters.learned(studio.library, persona_id), lesson)
     name = studio.library.character(persona_id).persona.name if "voiced" in SIDES[who] else "the plain model"
+    ear.heard = ""
 
     def whole(words: str, kind: str = "quiet", **more: object) -> Room:
+        if ear.heard == "leave":
+            return Room(talks={**talks, persona_id: talk})  # the page shows another character by now
         parts = columns(talk, who) | buttons(talk, who, adapter is not None)
         return Room(talks={**talks, persona_id: talk}, note=note(words, kind), **parts, **more)
 
     yield whole(waking(studio, name)) if box is None else whole(waking(studio, name), box=box)
     try:
         for side in SIDES[who]:
-            if not talk.awaiting(side):
+            if ear.heard or not talk.awaiting(side):
                 continue
             for said in _spoken(studio, adapter, side, talk, mood):
                 talk = said
+                if ear.heard:
+                    break
                 yield Room(talks={**talks, persona_id: talk}, note=note(""), **{side: bubbles(talk.side(side))})
-            if talk.awaiting(side):
+            if talk.awaiting(side) and not ear.heard:
                 raise NotReady("No answer came. Your words are back in the box. Move the slider a little, or ask another way.")
     except StudioError as error:
         talk = talk.taken_back()
@@ -189,7 +205,7 @@ def _converse(
         yield whole(MISTAKE, "warn")
     else:
         talk = talk.settled()
-        yield Room(talks={**talks, persona_id: talk}, note=note(""), **buttons(talk, who, adapter is not None))
+        yield whole("")
 
 
 def _spoken(studio: Studio, adapter: Adapter | None, side: Side, talk: Talk, mood: float) -> Iterator[Talk]:
@@ -223,9 +239,9 @@ def buttons(talk: Talk, who: Who, taught: bool) -> dict[str, Any]:
     voiced = talk.voiced if "voiced" in SIDES[who] else ()
     kept = bool(voiced) and talk.kept == voiced[-1].id
     return {
-        "send": gr.update(visible=not speaking, variant="primary" if taught else "secondary"),
-        "stop": gr.update(visible=speaking),
-        "again": gr.update(visible=answered, interactive=not speaking),
+        "send": gr.update(value="Send", visible=not speaking, variant="primary" if taught else "secondary"),
+        "stop": gr.update(value="Stop", visible=speaking, interactive=True),
+        "again": gr.update(value="Another answer", visible=answered, interactive=not speaking),
         "keep": gr.update(
             value="Kept as an example" if kept else "Keep the last answer as an example",
             visible=bool(voiced),
@@ -352,7 +368,7 @@ def build(studio: Studio, persona: gr.Radio) -> None:
                 "Keep the last answer as an example", size="sm", min_width=0, visible=False, elem_classes=["icon", "i-keep", "quiet"]
             )
             fresh = gr.Button("Start again", size="sm", min_width=0, visible=False, elem_classes=["icon", "i-undo", "quiet"])
-        talks = gr.State({})
+        talks, ear = gr.State({}), gr.State(Ear())
 
     room = Room(
         talks, unlearned, unlearned_words, teach, bar, who, lesson, plain_column, plain_head, plain_hello, plain, voiced_column, name, origin,
@@ -360,28 +376,21 @@ def build(studio: Studio, persona: gr.Radio) -> None:
         first, second, third, voiced, box, send, stop, told, other, example, fresh,
     )  # fmt: skip
     everything, here, calm = list(room), [persona, talks, who, lesson], {"show_progress": "hidden"}
-    back = (bind(put_back, studio), [persona, talks, box], [talks, box])
-    # Several pages may ask at once: the voice itself puts them in a row, and says so.
-    asking = [
-        gr.on(
-            [send.click, box.submit], bind(ask, studio), [*here, mood, box], everything, concurrency_limit=None, trigger_mode="once", **calm
-        ),
-        *(
-            q.click(bind(ask, studio), [*here, mood, q], everything, concurrency_limit=None, trigger_mode="once", **calm)
-            for q in (first, second, third)
-        ),
-        other.click(bind(again, studio), [*here, mood], everything, concurrency_limit=None, trigger_mode="once", **calm),
-    ]
-    for event in asking:
-        event.then(*back, **calm)
-    stop.click(bind(hush, studio), [persona, talks, who], everything, cancels=asking, **calm).then(*back, **calm)
+    asked, back = [persona, talks, ear, who, lesson, mood], (bind(put_back, studio), [persona, talks, box], [talks, box])
+    # Several pages may ask at once: the voice itself puts them in a row, and says so. Two presses on one page ask once.
+    once = {"concurrency_limit": None, "trigger_mode": "once", **calm}
+    gr.on([send.click, box.submit], bind(ask, studio), [*asked, box], everything, **once).then(*back, **calm)
+    for question in (first, second, third):
+        question.click(bind(ask, studio), [*asked, question], everything, **once).then(*back, **calm)
+    other.click(bind(again, studio), asked, everything, **once)
+    stop.click(bind(hush, studio), ear, everything, **calm)
     example.click(bind(keep, studio), [persona, talks, who], everything, **calm)
     fresh.click(bind(restart, studio), [persona, talks, who], everything, **calm)
     teach.click(None, js=go("train"))
     gr.on([tab.select, who.input, lesson.input], bind(visit, studio), here, everything, **calm)
-    persona.change(bind(leave, studio), talks, talks, cancels=asking, **calm).success(
-        bind(visit, studio), here, everything, **calm
-    ).success(*back, **calm)
+    persona.change(bind(leave, studio), [talks, ear], None, **calm).success(bind(visit, studio), here, everything, **calm).success(
+        *back, **calm
+    )
 
 
 def _bubbles(label: str) -> gr.Chatbot:

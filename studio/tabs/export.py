@@ -90,8 +90,8 @@ class Bench(NamedTuple):
 
 
 # ---------------------------------------------------------------- handlers
-def visit(studio: Studio, persona_id: str | None, lesson: str | None, name: str, sending: str) -> Bench:
-    """The whole room as the disk has it. A name that was typed stays."""
+def visit(studio: Studio, persona_id: str | None, lesson: str | None, file: sizes.FileKind, name: str, sending: str) -> Bench:
+    """The whole room as the disk has it. A size that was chosen and a name that was typed stay."""
     if not persona_id:
         return Bench()
     persona = studio.library.character(persona_id).persona
@@ -106,16 +106,16 @@ def visit(studio: Studio, persona_id: str | None, lesson: str | None, name: str,
         page=gr.update(visible=True),
         headline=f"Take {persona.name} anywhere.",
         lesson=gr.update(choices=[(lesson_line(a), a.folder.name) for a in learned], value=adapter.folder.name, visible=len(learned) > 1),
-        file=gr.update(choices=cards(studio, adapter)),
+        file=gr.update(choices=cards(studio, adapter), value=file),
         name=name,
         **at_work(studio, persona_id, sending),
         **outcome(studio, persona_id, persona.name),
     )
 
 
-def arrive(studio: Studio, persona_id: str | None, lesson: str | None, sending: str) -> Bench:
+def arrive(studio: Studio, persona_id: str | None, lesson: str | None, file: sizes.FileKind, sending: str) -> Bench:
     """The room for a character just opened: its own name stands in the field."""
-    return visit(studio, persona_id, lesson, "", sending)
+    return visit(studio, persona_id, lesson, file, "", sending)
 
 
 def make(studio: Studio, persona_id: str, lesson: str | None, file: sizes.FileKind, name: str) -> Bench:
@@ -217,14 +217,14 @@ def at_work(studio: Studio, persona_id: str, sending: str) -> dict[str, Any]:
     ready = status.state == "running"
     return {
         "acts": gr.update(visible=not working and not sending),
-        "send": gr.update(visible=ready),
+        "send": gr.update(value="Send to Ollama", visible=ready),
         "make": gr.update(value="Only make the file" if ready else "Make the file", variant="secondary" if ready else "primary"),
         "ollama": f"{status.sentence} There is {sizes.in_words(shutil.disk_usage(studio.library.home).free)} free on the disk.",
         "how": gr.update(visible=not ready),
         "work": gr.update(visible=working or bool(sending)),
         "phase": "Sending the file to Ollama" if sending else str(told.get("text", "Getting ready")),
         "bar": pictures.share(None if sending else told.get("share")),
-        "stop": gr.update(visible=working, interactive=not (folder / "stop").exists() if folder else True),
+        "stop": gr.update(value="Stop", visible=working, interactive=not (folder / "stop").exists() if folder else True),
         "timer": gr.update(active=working),
         "seen": fingerprint(studio, persona_id),
     }
@@ -361,10 +361,10 @@ def build(studio: Studio, persona: gr.Radio) -> None:
         there_words, command, product, path, modelfile, answers, counted, *pairs, timer, seen, wanted, sending,
     )  # fmt: skip
     everything, order, calm = list(bench), [persona, lesson, file, name], {"show_progress": "hidden"}
-    gr.on([tab.select, lesson.input], bind(visit, studio), [persona, lesson, name, sending], everything, **calm)
-    persona.change(bind(arrive, studio), [persona, lesson, sending], everything, **calm)
+    gr.on([tab.select, lesson.input], bind(visit, studio), [*order, sending], everything, **calm)
+    persona.change(bind(arrive, studio), [persona, lesson, file, sending], everything, **calm)
     only.click(bind(make, studio), order, everything, **calm)
-    gr.on([to_ollama.click, name.submit], bind(send, studio), order, everything, trigger_mode="once", **calm)
+    to_ollama.click(bind(send, studio), order, everything, **calm)
     timer.tick(bind(watch, studio), [persona, seen, wanted], everything, **calm)
     sending.change(bind(deliver, studio), [persona, sending], everything, concurrency_limit=None, **calm)
     halt.click(bind(stop, studio), persona, everything, **calm)

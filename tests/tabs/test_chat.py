@@ -47,7 +47,7 @@ def taught(library, tmp_path):
 
 
 def ask(studio, persona_id, text, talks=None, who="character", mood=5):
-    return list(chat.ask(studio, persona_id, talks or {}, who, None, mood, text))
+    return list(chat.ask(studio, persona_id, talks or {}, chat.Ear(), who, None, mood, text))
 
 
 def text(bubbles):
@@ -86,7 +86,7 @@ def test_the_newest_lesson_answers_unless_another_is_chosen(taught):
     first = studio.library.adapters(who)[0]
     second = stage.lesson(studio, who, {"kind": "done", "at": 2.0}, finished=time.time())
     ask(studio, who, "Hello?")
-    list(chat.ask(studio, who, {}, "character", first.name, 5, "Hello?"))
+    list(chat.ask(studio, who, {}, chat.Ear(), "character", first.name, 5, "Hello?"))
     assert [heard[0] for heard in studio.voice.heard] == [second, first]
 
 
@@ -116,51 +116,58 @@ def test_an_empty_box_asks_nothing(taught):
 
 def test_a_second_press_while_speaking_asks_nothing(taught):
     studio, who = taught
-    first = chat.ask(studio, who, {}, "character", None, 5, "Hello?")
+    first = chat.ask(studio, who, {}, chat.Ear(), "character", None, 5, "Hello?")
     speaking = next(first).talks
     with pytest.raises(Busy):
         ask(studio, who, "Hello?", speaking)
 
 
-def test_stop_keeps_what_was_said(taught):
+def test_stop_keeps_what_was_said_and_asks_nobody_else(taught):
     studio, who = taught
-    answering = chat.ask(studio, who, {}, "character", None, 5, "Hello?")
-    next(answering), next(answering)
-    talks = next(answering).talks
-    answering.close()
-    room = chat.hush(studio, who, talks, "character")
-    assert studio.voice.stops == 1 and text(room.voiced["value"]) == ["Hello?", "I smell"]
-    assert room.send["visible"] is True and room.again["interactive"] is True
+    ear = chat.Ear()
+    answering = chat.ask(studio, who, {}, ear, "both", None, 5, "Hello?")
+    next(answering), next(answering), next(answering)
+    chat.hush(studio, ear)
+    last = list(answering)[-1]
+    assert studio.voice.stops == 1 and len(studio.voice.heard) == 1
+    assert text(last.plain["value"]) == ["Hello?", "I smell rain"] and last.voiced["value"] == []
+    assert last.send["visible"] is True and last.again["interactive"] is True
 
 
 def test_stop_before_the_first_word_gives_the_question_back(taught):
     studio, who = taught
-    talks = next(chat.ask(studio, who, {}, "both", None, 5, "Hello?")).talks
-    room = chat.hush(studio, who, talks, "both")
-    assert chat.put_back(studio, who, room.talks, "")[1] == "Hello?" and room.hello["visible"] is True
+    ear = chat.Ear()
+    answering = chat.ask(replace(studio, voice=Speaker("")), who, {}, ear, "both", None, 5, "Hello?")
+    next(answering)
+    chat.hush(studio, ear)
+    last = list(answering)[-1]
+    assert chat.put_back(studio, who, last.talks, "")[1] == "Hello?" and last.hello["visible"] is True
 
 
 def test_another_answer_takes_the_place_of_the_last(taught):
     studio, who = taught
     talks = ask(studio, who, "Hello?", who="both")[-1].talks
     studio = replace(studio, voice=Speaker("Something else."))
-    talk = list(chat.again(studio, who, talks, "both", None, 5))[-1].talks[who]
+    talk = list(chat.again(studio, who, talks, chat.Ear(), "both", None, 5))[-1].talks[who]
     assert [turn.text for turn in talk.voiced] == [turn.text for turn in talk.plain] == ["Hello?", "Something else."]
 
 
 def test_another_answer_that_does_not_come_leaves_the_old_one(taught):
     studio, who = taught
     talks = ask(studio, who, "Hello?")[-1].talks
-    last = list(chat.again(replace(studio, voice=Speaker("", Busy("Not now."))), who, talks, "character", None, 5))[-1]
+    last = list(chat.again(replace(studio, voice=Speaker("", Busy("Not now."))), who, talks, chat.Ear(), "character", None, 5))[-1]
     assert text(last.voiced["value"]) == ["Hello?", "I smell rain and pencils."] and not last.talks[who].unsent
 
 
-def test_leaving_for_another_character_ends_the_answer(taught):
+def test_leaving_for_another_character_ends_the_answer_without_touching_its_page(taught):
     studio, who = taught
-    answering = chat.ask(studio, who, {}, "character", None, 5, "Hello?")
+    ear = chat.Ear()
+    answering = chat.ask(studio, who, {}, ear, "character", None, 5, "Hello?")
     next(answering)
-    left = chat.leave(studio, next(answering).talks)
-    assert studio.voice.stops == 1 and not left[who].asked and left[who].voiced[-1].text == "I"
+    chat.leave(studio, next(answering).talks, ear)
+    last = list(answering)[-1]
+    assert studio.voice.stops == 1 and not last.talks[who].asked and last.talks[who].voiced[-1].text == "I smell"
+    assert last == chat.Room(talks=last.talks)
 
 
 def test_kept_twice_is_kept_once(taught):

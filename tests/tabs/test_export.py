@@ -80,7 +80,13 @@ def finish(studio, who, file="Q8_0", name="biscuit", found=None, rows=None):
     gguf.write_bytes(b"GGUF")
     (folder / "Modelfile").write_text(f"FROM ./{gguf.name}\n")
     rows = checks(found) if rows is None else rows
-    result = {"path": str(gguf), "quantization": file, "bytes": 4, "checks": [c.to_dict() for c in rows], "answers": [a.to_dict() for a in found]}
+    result = {
+        "path": str(gguf),
+        "quantization": file,
+        "bytes": 4,
+        "checks": [c.to_dict() for c in rows],
+        "answers": [a.to_dict() for a in found],
+    }
     studio.library.write_json(folder / "result.json", result)
     journal(studio, folder, {"kind": "done", "at": 2.0})
     return folder
@@ -97,13 +103,13 @@ def marks(page):
 
 def test_without_a_lesson_the_one_button_leads_to_train(library, tmp_path):
     studio = replace(stage.studio(library, tmp_path), ollama=Box())
-    room = export.visit(studio, stage.character(library), None, "", "")
+    room = export.visit(studio, stage.character(library), None, "Q8_0", "", "")
     assert room.empty["visible"] and room.page["visible"] is False
     assert room.empty_words == "Nothing to export yet. Teach Biscuit first."
 
 
 def test_the_room_offers_three_sizes_and_a_name(taught):
-    room = export.visit(*taught, None, "", "")
+    room = export.visit(*taught, None, "Q8_0", "", "")
     assert room.headline == "Take Biscuit anywhere." and room.name == "biscuit"
     labels = [label for label, _ in room.file["choices"]]
     assert [kind for _, kind in room.file["choices"]] == ["Q4_K_M", "Q8_0", "F16"]
@@ -111,13 +117,14 @@ def test_the_room_offers_three_sizes_and_a_name(taught):
 
 
 def test_a_name_somebody_typed_stays_until_another_character_comes(taught):
-    assert export.visit(*taught, None, "my-dog", "").name == "my-dog"
-    assert export.arrive(*taught, None, "").name == "biscuit"
+    room = export.visit(*taught, None, "F16", "my-dog", "")
+    assert room.name == "my-dog" and room.file["value"] == "F16"
+    assert export.arrive(*taught, None, "Q8_0", "").name == "biscuit"
 
 
 @pytest.mark.parametrize(("state", "ready"), [("running", True), ("absent", False), ("stopped", False), ("old", False), ("foreign", False)])
 def test_one_button_is_filled_whether_ollama_answers_or_not(taught, state, ready):
-    room = export.visit(replace(taught[0], ollama=Box(state)), taught[1], None, "", "")
+    room = export.visit(replace(taught[0], ollama=Box(state)), taught[1], None, "Q8_0", "", "")
     assert room.send["visible"] is ready and room.make["variant"] == ("secondary" if ready else "primary")
     assert room.how["visible"] is not ready and room.make["value"] == ("Only make the file" if ready else "Make the file")
 
@@ -170,14 +177,14 @@ def test_work_shows_its_phase_and_share_and_nothing_twice(taught):
     assert room.phase == "Merging what Biscuit learned" and 'aria-valuenow="40"' in room.bar
     assert room.acts["visible"] is False and room.timer["active"] and room.stop["interactive"]
     assert export.watch(studio, who, room.seen, "") == export.Bench()
-    assert export.visit(studio, who, None, "biscuit", "").phase == "Merging what Biscuit learned", "the same after a reload"
+    assert export.visit(studio, who, None, "Q8_0", "biscuit", "").phase == "Merging what Biscuit learned", "the same after a reload"
     export.stop(studio, who)
     assert (folder / "stop").exists()
 
 
 def test_all_answers_alike_is_called_exact(taught):
     finish(*taught)
-    page = export.visit(*taught, None, "", "").cert
+    page = export.visit(*taught, None, "Q8_0", "", "").cert
     assert "The file speaks exactly like the character you trained" in page
     assert marks(page) == ["ok", "ok", "ok", "ok", "wait"] and "seal" in page
 
@@ -185,13 +192,13 @@ def test_all_answers_alike_is_called_exact(taught):
 def test_a_small_file_that_differs_is_not_called_exact(taught):
     found = answers(different=2)
     finish(*taught, file="Q4_K_M", found=found, rows=checks(found, exact=False))
-    page = export.visit(*taught, None, "", "").cert
+    page = export.visit(*taught, None, "Q8_0", "", "").cert
     assert "<h2>The file speaks like the character you trained</h2>" in page and "8 of 10 answers" in page
 
 
 def test_one_check_that_went_wrong_turns_the_certificate(taught):
     finish(*taught, rows=checks(answers(), speakers=7))
-    page = export.visit(*taught, None, "", "").cert
+    page = export.visit(*taught, None, "Q8_0", "", "").cert
     assert "<h2>Not safe to share yet</h2>" in page and 'class="cert bad"' in page and 'class="seal"' not in page
     assert marks(page)[1] == "bad"
 
@@ -199,19 +206,19 @@ def test_one_check_that_went_wrong_turns_the_certificate(taught):
 def test_what_a_result_file_says_cannot_become_markup(taught):
     nasty = replace(certificate.words(1, 1), sentence="<img src=x onerror=alert(1)> ${1+1} {{value}}", title="<b>")
     finish(*taught, rows=[nasty])
-    page = export.visit(*taught, None, "", "").cert
+    page = export.visit(*taught, None, "Q8_0", "", "").cert
     assert "<img" not in page and "${" not in page and "{{" not in page and "<b><b>" not in page
     assert "${1+1} {{value}}" in html.unescape(page)
 
 
 def test_before_there_is_a_file_five_checks_wait(taught):
-    assert marks(export.visit(*taught, None, "", "").cert) == ["wait"] * 5
+    assert marks(export.visit(*taught, None, "Q8_0", "", "").cert) == ["wait"] * 5
 
 
 def test_answers_that_differ_are_shown_first_and_said_to(taught):
     found = [*answers(5), certificate.Answer("Odd?", "Woof.", "Wuff.", True, True)]
     finish(*taught, file="Q4_K_M", found=found, rows=checks(found, exact=False))
-    room = export.visit(*taught, None, "", "")
+    room = export.visit(*taught, None, "Q8_0", "", "")
     assert (room.asked_1, room.app_1, room.file_1["value"]) == ("Odd?", "Woof.", "Wuff.")
     assert room.file_1["label"] == "In the file, in other words" and room.file_2["label"] == "In the file"
     assert "5 of 6" in room.counted and room.answers["visible"]
@@ -227,7 +234,7 @@ def test_a_file_that_lies_here_is_sent_without_making_it_again(taught):
     assert (name, gguf) == ("biscuit", folder / "biscuit-Q8_0.gguf") and card.system == "You are a dog."
     assert last.there["visible"] and last.there_words == "Biscuit is in Ollama. Open it and choose biscuit, or type:"
     assert last.command == "ollama run biscuit" and last.sending == ""
-    assert export.visit(studio, who, None, "", "").there["visible"], "also after a reload"
+    assert export.visit(studio, who, None, "Q8_0", "", "").there["visible"], "also after a reload"
 
 
 @pytest.mark.parametrize(("file", "name"), [("F16", "biscuit"), ("Q8_0", "my-dog")])

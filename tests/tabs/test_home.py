@@ -4,6 +4,7 @@ import json
 import re
 from types import SimpleNamespace
 
+import gradio as gr
 import pytest
 
 from studio.domain.conversation import Turn
@@ -114,7 +115,16 @@ def test_the_first_visit_welcomes_until_somebody_was_opened(studio):
     assert words(home.look(studio, identifier, "")[0]) == "Welcome"
     assert words(home.look(studio, identifier, "an-id-of-another-home")[0]) == "Welcome"
     assert words(home.look(studio, identifier, identifier)[1]) == "Pim has no words yet."
-    assert words(home.look(studio, None, "")[0]) == "Welcome"
+
+
+def test_without_any_character_there_is_still_a_way_to_start(studio):
+    shown = home.look(studio, None, "")
+    assert words(shown[0]) == "Welcome" and shown[START]["visible"] is True and len(shown) == home.PARTS
+
+
+def test_a_question_about_a_character_that_has_just_gone_changes_nothing(studio):
+    written(studio.library)
+    assert home.look(studio, "gone", "gone") == [gr.skip()] * home.PARTS
 
 
 def test_the_path_marks_one_place_and_calls_done_only_what_is_known(studio):
