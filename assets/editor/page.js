@@ -240,7 +240,11 @@ export function page(api, { announce, toast, saved, keys, history, leave, drawer
   function use(then) { past.note(spot()); become({ title: then.title ?? now.title, turns: received(then.turns) }); }
 
   // --- typing
-  lines.addEventListener("focusin", e => { const i = [...lines.children].indexOf(e.target.closest("li")); if (i !== here || !lines.children[i].contains(tools)) select(i); });
+  // The row of tools moves to the line with the caret; under a pressed pointer it waits, so that nothing slides away from the click.
+  let pressed = false;
+  lines.addEventListener("pointerdown", () => { pressed = true; });
+  for (const end of ["pointerup", "pointercancel", "pointerleave"]) lines.addEventListener(end, () => { pressed = false; if (here >= 0) select(here); });
+  lines.addEventListener("focusin", e => { here = [...lines.children].indexOf(e.target.closest("li")); if (!pressed) select(here); });
   function before(e) {
     if (e.inputType === "historyUndo" || e.inputType === "historyRedo") { e.preventDefault(); return run(e.inputType === "historyUndo" ? "undo" : "redo"); }
     if (e.target === title && e.inputType === "insertLineBreak") { e.preventDefault(); return boxes()[0]?.focus(); }

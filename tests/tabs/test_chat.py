@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import gradio as gr
 import pytest
-from tests.tabs import stage
 
 from studio.domain.errors import Busy
 from studio.domain.talk import Talk
 from studio.tabs import chat
+from tests.tabs import stage
 
 
 class Speaker:

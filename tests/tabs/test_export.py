@@ -10,12 +10,12 @@ from dataclasses import dataclass, replace
 import gradio as gr
 import psutil
 import pytest
-from tests.tabs import stage
 
 from studio.domain import certificate
 from studio.domain.errors import Busy, NotReady, StudioError
 from studio.services import exports, orders
 from studio.tabs import export
+from tests.tabs import stage
 
 CONFIG = {
     "model_type": "gemma3_text", "vocab_size": 512, "hidden_size": 64, "intermediate_size": 128, "num_hidden_layers": 2, "num_attention_heads": 2,

@@ -10,9 +10,10 @@ import pytest
 from studio.domain.conversation import Turn
 from studio.domain.errors import StudioError
 from studio.domain.persona import Persona
+from studio.domain.progress import lesson
 from studio.services.jobs import Jobs
 from studio.settings import PROJECT
-from studio.tabs import home
+from studio.tabs import home, standing
 
 ACT, AGAIN, AROUND, START, WHERE, WAY = 3, 4, 5, 6, 7, 10
 AT = 1_795_000_000
@@ -90,16 +91,16 @@ def test_a_taught_character_waits_to_talk_and_an_exported_one_may_travel(studio)
 
 def test_a_running_lesson_is_told_with_the_time_that_was_measured(studio):
     character = studio.library.character(written(studio.library, count=30))
-    learning = home.lesson(
+    learning = lesson(
         [{"kind": "start", "steps": 100, "epochs": 4, "at": 0.0}, {"kind": "step", "step": 40, "loss": 2.0, "epoch": 1.6, "at": 240.0}],
     )
-    stand = home.Standing(character, 30, learning, None, None)
-    assert home.headline(stand) == "Pim is learning. About six minutes left."
-    assert home.lede(stand).startswith("Pass 2 of 4.")
-    assert home.next_step(stand, "Pim") == ("train", "Watch Pim learn")
-    assert home.brief_state(stand) == "30 conversations · learning now"
-    unmeasured = home.Standing(character, 30, home.lesson([]), None, None)
-    assert home.headline(unmeasured) == "Pim is learning."
+    stand = standing.Standing(character, 30, learning, None, None)
+    assert standing.headline(stand) == "Pim is learning. About six minutes left."
+    assert standing.lede(stand).startswith("Pass 2 of 4.")
+    assert standing.next_step(stand, "Pim") == ("train", "Watch Pim learn")
+    assert standing.brief_state(stand) == "30 conversations · learning now"
+    unmeasured = standing.Standing(character, 30, lesson([]), None, None)
+    assert standing.headline(unmeasured) == "Pim is learning."
 
 
 def test_exactly_one_button_is_filled(studio):
