@@ -33,13 +33,17 @@ class Check:
 
 @dataclass(frozen=True)
 class Answer:
-    """One prompt answered by the app and by the file. `ended`: the app ended it by itself; `stopped`: the file did."""
+    """One prompt answered by the app and by the file. `ended`: the app ended it by itself; `stopped`: the file did.
+
+    `tie`: they part where two words were equally likely, so that the rounding of the last digit chose.
+    """
 
     prompt: str
     app: str
     file: str
     ended: bool
     stopped: bool
+    tie: bool = False
 
     @property
     def same(self) -> bool:
@@ -88,6 +92,9 @@ def answers(found: Sequence[Answer], exact: bool, faithful: bool, certain: bool)
         return check(ANSWERS, "Not checked: there were no test questions.", None)
     if matched == total and faithful:
         return check(ANSWERS, f"{matched} of {total} test questions, word for word", True)
+    ties = sum(a.tie for a in found if not a.same)
+    if exact and faithful and matched + ties == total:
+        return check(ANSWERS, f"{matched} of {total} answers match word for word. In the rest two words were equally likely.", None)
     if exact or not faithful:
         return check(
             ANSWERS,

@@ -2,8 +2,8 @@
 
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from itertools import islice, product
+from dataclasses import dataclass, field
+from itertools import product, takewhile
 from pathlib import Path
 
 import numpy as np
@@ -60,6 +60,7 @@ class Certifier:
     context: int
     limit: int
     tick: Callable[[], None]  # called between steps; may raise to stop
+    said: dict[str, tuple[list[int], bool]] = field(default_factory=dict)  # what the app answered so far
 
     def examine(self, path: Path) -> Examination:
         """Everything there is to know about a file."""
@@ -119,11 +120,29 @@ class Certifier:
     def _answer(self, file: Player, prompt: str) -> Answer:
         ids = self._prompt(prompt)[-(file.length - 16) :]
         limit = min(self.limit, file.length - len(ids))
-        said, ended = self.app.answer(ids, limit)
-        self.tick()
+        said, ended = self._said(prompt, ids, limit)
         heard, stopped = file.answer(ids, limit)
         self.tick()
-        return Answer(prompt, self.app.text(said), self.app.text(heard), ended, stopped)
+        same = said == heard and ended == stopped
+        tie = not same and self._tie(file, [*ids, *takewhile(lambda token: token is not None, map(_agreed, said, heard))])
+        return Answer(prompt, self.app.text(said), self.app.text(heard), ended, stopped, tie)
+
+    def _said(self, prompt: str, ids: list[int], limit: int) -> tuple[list[int], bool]:
+        """The app's answer, generated once however many files are examined."""
+        if prompt not in self.said:
+            self.said[prompt] = self.app.answer(ids, limit)
+            self.tick()
+        return self.said[prompt]
+
+    def _tie(self, file: Player, ids: list[int]) -> bool:
+        """Whether the two next words were so alike to the app that rounding alone decides between them."""
+        app, other = self.app.logits(ids)[-1], file.logits(ids)[-1]
+        app = app[: len(other)]
+        return bool(app.max() - app[other.argmax()] <= 2 * np.abs(app - other).max())
+
+
+def _agreed(one: int, other: int) -> int | None:
+    return one if one == other else None
 
 
 def corpus(app: Answerer, own: Sequence[str]) -> list[str]:
@@ -134,7 +153,7 @@ def corpus(app: Answerer, own: Sequence[str]) -> list[str]:
     chance = random.Random(7)
     pieces = [app.tokenizer.convert_ids_to_tokens(chance.randrange(len(app.tokenizer))) for _ in range(1200)]
     glued = ["".join(chance.sample(pieces, 4)).replace("▁", " ") for _ in range(400)]
-    return [*_SCRIPTS, *_RUNS, *own, *marks, *(f"a{m}b {m}\n{m}{m}" for m in marks), *islice(glued, 400)]
+    return [*_SCRIPTS, *_RUNS, *own, *marks, *(f"a{m}b {m}\n{m}{m}" for m in marks), *glued]
 
 
 def unchecked() -> list[Check]:

@@ -133,7 +133,10 @@ def takes(lesson: Lesson, model: Any) -> list[tuple[str, str]]:
     for question in lesson.spec["samples"]:
         text = gemma.prompt([Turn("", "user", question)], lesson.system, lesson.dialect)
         growing = answer(model, lesson.tokenizer, text, stop_ids(lesson.tokenizer, lesson.dialect), 0.0, LONGEST_TAKE, lambda: lesson.reporter.stopping)
-        out.append((question, "".join(list(growing)[-1:])))
+        said = "".join(list(growing)[-1:])
+        if lesson.reporter.stopping:
+            break  # an answer cut off in the middle is not one
+        out.append((question, said))
     return out
 
 

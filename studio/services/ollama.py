@@ -60,7 +60,9 @@ def address(host: str | None) -> str:
         parts = urlsplit(f"//{rest}")
         name, port = parts.hostname or "127.0.0.1", parts.port or port
     except ValueError as error:
-        raise StudioError(f"OLLAMA_HOST is “{given}”, which is no address. Nothing was sent. Set it to something like 127.0.0.1:11434.") from error
+        raise StudioError(
+            f"OLLAMA_HOST is “{given}”, which is no address. Nothing was sent. Set it to something like 127.0.0.1:11434."
+        ) from error
     # A server listens on “every address”; a client can only call one.
     name = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(name, name)
     return f"{scheme or 'http'}://{f'[{name}]' if ':' in name else name}:{port}{parts.path.rstrip('/')}"
@@ -161,7 +163,9 @@ class Ollama:
         with client.stream("POST", "/api/create", json=order) as answer:
             if answer.status_code != 200:
                 answer.read()
-                raise StudioError(f"Ollama did not take the character ({_reason(answer)}). The file is safe. Press again, or use the file by itself.")
+                raise StudioError(
+                    f"Ollama did not take the character ({_reason(answer)}). The file is safe. Press again, or use the file by itself."
+                )
             for line in answer.iter_lines():
                 if not line.strip():
                     continue

@@ -2,19 +2,21 @@
 
 import hashlib
 import json
+import platform
 import shutil
+import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from studio.domain import architecture, dataset, gemma, persona, presets, sizes
+from studio.domain import architecture, checks, dataset, gemma, persona, presets, sizes
 from studio.domain.conversation import Conversation
 from studio.domain.errors import NotReady, StudioError
 from studio.domain.training import Preset, Recipe
 from studio.services.library import Library
 from studio.services.models import Models
 
-FEWEST = 10  # conversations below which a lesson only copies
 AUDITIONS = 10  # questions an exported file has to answer like the studio
 
 
@@ -26,12 +28,17 @@ def teachable(library: Library, persona_id: str) -> list[Conversation]:
 def material(library: Library, models: Models, persona_id: str, model_id: str) -> presets.Material:
     """What there is to learn, counted with the model's own tokenizer."""
     conversations = teachable(library, persona_id)
-    if len(conversations) < FEWEST:
+    if len(conversations) < checks.FEWEST:
         name = library.character(persona_id).persona.name
-        raise NotReady(f"{name} needs at least {FEWEST} conversations. There {'is' if len(conversations) == 1 else 'are'} {len(conversations)}.")
+        raise NotReady(f"{name} needs at least {checks.FEWEST} conversations. There {'is' if len(conversations) == 1 else 'are'} {len(conversations)}.")
     system, dialect = library.character(persona_id).persona.system, models.dialect(model_id)
     texts = ("".join(s.text for s in gemma.segments(c.turns, system, dialect)) for c in conversations)
-    return presets.Material(len(conversations), max(models.count(model_id, text) for text in texts), models.choice(model_id).parameters)
+    return presets.Material(len(conversations), max(models.count(model_id, text) for text in texts), models.choice(model_id).parameters, accelerated())
+
+
+def accelerated() -> bool:
+    """Whether a card or chip that computes faster than the processor seems to be there; no heavy library is asked."""
+    return bool(shutil.which("nvidia-smi")) or (sys.platform == "darwin" and platform.machine() == "arm64")
 
 
 def recipe_for(library: Library, models: Models, persona_id: str, model_id: str, preset: Preset) -> Recipe:
@@ -41,7 +48,7 @@ def recipe_for(library: Library, models: Models, persona_id: str, model_id: str,
 
 def order_lesson(library: Library, models: Models, persona_id: str, model_id: str, preset: Preset | None, recipe: Recipe) -> Path:
     """A new lesson's folder, ready for `jobs.start("train", ...)`."""
-    recipe.checked()
+    recipe = with_changes(recipe, {"max_length": min(recipe.max_length, models.context(model_id))})
     model_path, character = models.path(model_id), library.character(persona_id)
     material(library, models, persona_id, model_id)
     parts = dataset.split(teachable(library, persona_id), recipe.validation, recipe.seed)

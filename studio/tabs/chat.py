@@ -1,11 +1,10 @@
 """Chat: the writer meets the character, alone or beside the plain model it was made from."""
 
 import logging
-import time
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import gradio as gr
 
@@ -16,11 +15,13 @@ from studio.domain.talk import Side, Talk
 from studio.services import adapters
 from studio.services.adapters import Adapter
 from studio.services.studio import Studio
+from studio.tabs.room import SIDES, Room, Talks, Who, buttons, chosen, columns, lesson_line, note, occasion, temperature, titled
 from studio.tabs.speech import bubbles
 from studio.tabs.wiring import MISTAKE, bind, go, html, says
 
-Who = Literal["character", "before", "both"]
-Talks = Mapping[str, Talk]
+QUESTIONS = 3
+PRACTICE = "practice model: for learning the studio, not for real characters"
+FACE = '<div class="face" aria-hidden="true"></div>'  # the style sheet knows whose
 
 
 class Ear:
@@ -29,55 +30,16 @@ class Ear:
     heard: Literal["", "stop", "leave"] = ""
 
 
-SIDES: dict[Who, tuple[Side, ...]] = {"character": ("voiced",), "before": ("plain",), "both": ("plain", "voiced")}
-QUESTIONS = 3
-LONGEST_TITLE = 60
-PRACTICE = "practice model: for learning the studio, not for real characters"
-FACE = '<div class="face" aria-hidden="true"></div>'  # the style sheet knows whose
-MONTHS = ("January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December")
-
-
-class Room(NamedTuple):
-    """Everything in the room that changes, in the order Gradio gets it. In a handler's answer, what is left out stays as it is."""
-
-    talks: Any = gr.skip()
-    unlearned: Any = gr.skip()
-    unlearned_words: Any = gr.skip()
-    teach: Any = gr.skip()
-    bar: Any = gr.skip()
-    who: Any = gr.skip()
-    lesson: Any = gr.skip()
-    plain_column: Any = gr.skip()
-    plain_head: Any = gr.skip()
-    plain_hello: Any = gr.skip()
-    plain: Any = gr.skip()
-    voiced_column: Any = gr.skip()
-    name: Any = gr.skip()
-    origin: Any = gr.skip()
-    hello: Any = gr.skip()
-    hello_words: Any = gr.skip()
-    first: Any = gr.skip()
-    second: Any = gr.skip()
-    third: Any = gr.skip()
-    voiced: Any = gr.skip()
-    box: Any = gr.skip()
-    send: Any = gr.skip()
-    stop: Any = gr.skip()
-    note: Any = gr.skip()
-    again: Any = gr.skip()
-    keep: Any = gr.skip()
-    restart: Any = gr.skip()
-
-
 # ---------------------------------------------------------------- handlers
-def visit(studio: Studio, persona_id: str | None, talks: Talks, who: Who, lesson: str | None) -> Room:
-    """The room as it is for this character, this choice of who answers and this lesson."""
+def visit(studio: Studio, persona_id: str | None, talks: Talks, who: Who | None, lesson: str | None) -> Room:
+    """The room as it is for this character, this choice of who answers (none in a tab not opened yet) and this lesson."""
     if not persona_id:
         return Room()
     persona = studio.library.character(persona_id).persona
     learned = adapters.learned(studio.library, persona_id)
     adapter = chosen(learned, lesson)
-    who, talk = who if adapter else "before", talks.get(persona_id, Talk())
+    choice = who or "character"
+    who, talk = choice if adapter else "before", talks.get(persona_id, Talk())
     practice = (adapter.model if adapter else plain_model(studio)) == catalogue.PRACTICE
     questions = adapters.unheard(adapter, QUESTIONS) if adapter else []
     shown = [gr.update(value=question, visible=bool(question)) for question in [*questions, "", "", ""][:QUESTIONS]]
@@ -86,7 +48,7 @@ def visit(studio: Studio, persona_id: str | None, talks: Talks, who: Who, lesson
         unlearned_words=f"{persona.name} has not learned to talk yet. You can chat with the plain model meanwhile.",
         teach=gr.update(value=f"Teach {persona.name}"),
         bar=gr.update(visible=adapter is not None),
-        who=gr.update(choices=[(persona.name, "character"), ("Before training", "before"), ("Side by side", "both")]),
+        who=gr.update(choices=[(persona.name, "character"), ("Before training", "before"), ("Side by side", "both")], value=choice),
         lesson=gr.update(
             choices=[(lesson_line(a), a.folder.name) for a in learned],
             value=adapter.folder.name if adapter else None,
@@ -221,45 +183,6 @@ def _settled(studio: Studio, persona_id: str, talks: Talks, who: Who, talk: Talk
     return Room(talks={**talks, persona_id: talk}, note=note(""), **columns(talk, who), **buttons(talk, who, taught))
 
 
-def columns(talk: Talk, who: Who) -> dict[str, Any]:
-    """Both columns: what was said or, where nothing was said yet, an invitation."""
-    return {
-        "plain_column": gr.update(visible="plain" in SIDES[who]),
-        "plain_hello": gr.update(visible=not talk.plain),
-        "plain": gr.update(value=bubbles(talk.plain), visible=bool(talk.plain)),
-        "voiced_column": gr.update(visible="voiced" in SIDES[who]),
-        "hello": gr.update(visible=not talk.voiced),
-        "voiced": gr.update(value=bubbles(talk.voiced), visible=bool(talk.voiced)),
-    }
-
-
-def buttons(talk: Talk, who: Who, taught: bool) -> dict[str, Any]:
-    """What can be pressed now."""
-    speaking, answered = bool(talk.asked), any(talk.side(side) for side in SIDES[who])
-    voiced = talk.voiced if "voiced" in SIDES[who] else ()
-    kept = bool(voiced) and talk.kept == voiced[-1].id
-    return {
-        "send": gr.update(value="Send", visible=not speaking, variant="primary" if taught else "secondary"),
-        "stop": gr.update(value="Stop", visible=speaking, interactive=True),
-        "again": gr.update(value="Another answer", visible=answered, interactive=not speaking),
-        "keep": gr.update(
-            value="Kept as an example" if kept else "Keep the last answer as an example",
-            visible=bool(voiced),
-            interactive=not speaking and not kept,
-        ),
-        "restart": gr.update(
-            value="Bring the conversation back" if talk.empty else "Start again",
-            visible=not talk.empty or talk.before is not None,
-            interactive=not speaking,
-        ),
-    }
-
-
-def chosen(learned: Sequence[Adapter], lesson: str | None) -> Adapter | None:
-    """The lesson asked for, or else the newest."""
-    return next((a for a in learned if a.folder.name == lesson), learned[0] if learned else None)
-
-
 def answering(studio: Studio, persona_id: str, who: Who) -> Who:
     """Who can answer: a character that has not learned leaves it to the plain model."""
     return who if adapters.learned(studio.library, persona_id) else "before"
@@ -271,46 +194,11 @@ def plain_model(studio: Studio) -> str:
     return next((model for model in ready if model != catalogue.PRACTICE), catalogue.PRACTICE)
 
 
-def temperature(mood: float) -> float:
-    """Careful (0) to playful (10) as a sampling temperature: 0 is greedy, the middle is 0.7, the end 1.5."""
-    return round(0.14 * mood if mood <= 5 else 0.7 + 0.16 * (mood - 5), 2)
-
-
-def titled(first_line: str) -> str:
-    """A title from the first thing said."""
-    words = " ".join(first_line.split())
-    return words if len(words) <= LONGEST_TITLE else words[:LONGEST_TITLE].rsplit(" ", 1)[0]
-
-
-def occasion(adapter: Adapter) -> str:
-    """When a lesson was and how much it read: numbers and the studio's own words only."""
-    when = f"learned {day(adapter.at, time.time())}" if adapter.finished else "learned so far"
-    return f"{when}, {adapter.conversations:,} conversations"
-
-
-def lesson_line(adapter: Adapter) -> str:
-    """A lesson in a list of several, which may all be of one day."""
-    then = time.localtime(adapter.at)
-    return f"{day(adapter.at, time.time())}, {then.tm_hour:02}:{then.tm_min:02} · {adapter.conversations:,} conversations"
-
-
-def day(at: float, now: float) -> str:
-    """A date as people say it; the year only where it is another one."""
-    then = time.localtime(at)
-    year = "" if then.tm_year == time.localtime(now).tm_year else f" {then.tm_year}"
-    return f"{then.tm_mday} {MONTHS[then.tm_mon - 1]}{year}"
-
-
 def waking(studio: Studio, name: str) -> str:
     """What there is to wait for before the first word."""
     if studio.voice.busy():
         return "Somebody else is being answered. You are next."
     return "" if studio.voice.loaded() else f"Waking {name} up. The first answer takes a few seconds."
-
-
-def note(words: str, kind: str = "quiet") -> dict[str, Any]:
-    """The line under the box."""
-    return gr.update(value=words, visible=bool(words), elem_classes=["says", "aside", kind])
 
 
 def _new_id() -> str:

@@ -1,24 +1,22 @@
 """Export: the character becomes one file, is compared with what was trained, and travels to Ollama."""
 
-import html as markup
 import shutil
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import gradio as gr
 
-from studio.domain import certificate, sizes
+from studio.domain import sizes
 from studio.domain.errors import NotReady, StudioError
 from studio.domain.export import checked_name
 from studio.domain.persona import slug
 from studio.services import adapters, exports, orders
 from studio.services.adapters import Adapter
 from studio.services.studio import Studio
-from studio.tabs import pictures
-from studio.tabs.chat import chosen, day, lesson_line
-from studio.tabs.wiring import bind, go, html, says, ticks
+from studio.tabs import diploma, pictures
+from studio.tabs.room import chosen, lesson_line
+from studio.tabs.wiring import bind, go, html, says
 
 # kind of file -> plain word, sentence
 FILES: dict[sizes.FileKind, tuple[str, str]] = {
@@ -90,8 +88,8 @@ class Bench(NamedTuple):
 
 
 # ---------------------------------------------------------------- handlers
-def visit(studio: Studio, persona_id: str | None, lesson: str | None, file: sizes.FileKind, name: str, sending: str) -> Bench:
-    """The whole room as the disk has it. A size that was chosen and a name that was typed stay."""
+def visit(studio: Studio, persona_id: str | None, lesson: str | None, file: sizes.FileKind | None, name: str | None, sending: str) -> Bench:
+    """The whole room as the disk has it. A size that was chosen and a name that was typed stay (there are none in a tab not opened yet)."""
     if not persona_id:
         return Bench()
     persona = studio.library.character(persona_id).persona
@@ -100,20 +98,19 @@ def visit(studio: Studio, persona_id: str | None, lesson: str | None, file: size
     if adapter is None:
         words = f"Nothing to export yet. Teach {persona.name} first."
         return Bench(empty=gr.update(visible=True), empty_words=words, page=gr.update(visible=False), timer=gr.update(active=False))
-    name = name.strip() or slug(persona.name)
     return Bench(
         empty=gr.update(visible=False),
         page=gr.update(visible=True),
         headline=f"Take {persona.name} anywhere.",
         lesson=gr.update(choices=[(lesson_line(a), a.folder.name) for a in learned], value=adapter.folder.name, visible=len(learned) > 1),
-        file=gr.update(choices=cards(studio, adapter), value=file),
-        name=name,
+        file=gr.update(choices=cards(studio, adapter), value=file or OURS),
+        name=(name or "").strip() or slug(persona.name),
         **at_work(studio, persona_id, sending),
         **outcome(studio, persona_id, persona.name),
     )
 
 
-def arrive(studio: Studio, persona_id: str | None, lesson: str | None, file: sizes.FileKind, sending: str) -> Bench:
+def arrive(studio: Studio, persona_id: str | None, lesson: str | None, file: sizes.FileKind | None, sending: str) -> Bench:
     """The room for a character just opened: its own name stands in the field."""
     return visit(studio, persona_id, lesson, file, "", sending)
 
@@ -236,7 +233,7 @@ def outcome(studio: Studio, persona_id: str, name: str) -> dict[str, Any]:
     ended = note(ending(studio, folder)) if folder and (made is None or made.folder != folder) else note("")
     return {
         "note": ended,
-        "cert": certificate_html(made.result["checks"], made.at) if made else waiting_html(),
+        "cert": diploma.checked(made.result["checks"], made.at) if made else diploma.waiting(),
         "there": gr.update(visible=bool(made and made.delivered)),
         "there_words": f"{name} is in Ollama. Open it and choose {made.delivered}, or type:" if made else "",
         "command": f"ollama run {made.delivered}" if made else "",
@@ -269,37 +266,6 @@ def side_by_side(answers: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         shown |= {f"pair_{n + 1}": gr.update(visible=n < len(sorted_)), f"asked_{n + 1}": row["prompt"], f"app_{n + 1}": row["app"]}
         shown[f"file_{n + 1}"] = gr.update(value=row["file"], label=label)
     return shown
-
-
-def certificate_html(checks: Sequence[Mapping[str, Any]], at: float) -> str:
-    """The certificate of a checked file. One check that went wrong turns all of it."""
-    unsafe = any(check["ok"] is False for check in checks)
-    title = "Not safe to share yet" if unsafe else certificate.headline(checks)
-    states = {True: "ok", False: "bad", None: "wait"}
-    rows = ((states[c["ok"]], literal(c["title"]), literal(c["sentence"]), literal(c["expert"])) for c in checks)
-    return _cert("bad" if unsafe else "", title, ticks(rows), f"Checked on this computer<br>{day(at, 0)}, {clock(at)}")
-
-
-def waiting_html() -> str:
-    """The certificate before there is a file."""
-    rows = (("wait", check.title, check.sentence, check.expert) for check in certificate.waiting())
-    return _cert("before", "Every file is checked before it travels", ticks(rows), "")
-
-
-def _cert(state: str, title: str, checks: str, when: str) -> str:
-    seal = '<span class="seal" aria-hidden="true"></span>' if when and state != "bad" else ""
-    foot = f'<div class="sealrow"><p>{when}</p>{seal}</div>' if when else ""
-    return f'<div class="cert {state}"><p class="kicker">Certificate</p><h2>{title}</h2>{checks}{foot}</div>'
-
-
-def literal(text: str) -> str:
-    """Text that neither the browser nor Gradio's templates (`${…}`, `{{…}}`) read as anything but letters."""
-    return markup.escape(text).replace("$", "&#36;").replace("{", "&#123;")
-
-
-def clock(at: float) -> str:
-    """A time of day."""
-    return time.strftime("%H:%M", time.localtime(at))
 
 
 def note(words: str, kind: str = "warn") -> dict[str, Any]:
@@ -340,7 +306,7 @@ def build(studio: Studio, persona: gr.Radio) -> None:
                     ollama = says("", "fine")
                     how = html(HOW)
                 with gr.Column(elem_classes="side", scale=6, min_width=320):
-                    cert = html(waiting_html())
+                    cert = html(diploma.waiting())
                     with gr.Column(elem_classes="there", min_width=0, visible=False) as there:
                         there_words = says("")
                         command = _copied("Command")

@@ -75,7 +75,7 @@ def test_focus_and_caret_stay_while_saving(page):
 
 def test_the_title_is_part_of_what_is_saved(page):
     made = fresh(page, "Hello.")
-    page.get_by_label("Title").fill("The yellow blanket")
+    page.get_by_label("Title", exact=True).fill("The yellow blanket")
     saved(page)
     expect(page.get_by_role("option", name=re.compile("The yellow blanket")).first).to_be_visible()
     assert httpx.post(f"{page.url}studio/load", json={"id": made}).json()["title"] == "The yellow blanket"
@@ -144,7 +144,7 @@ def test_a_conversation_can_be_begun_copied_and_taken_back_from_the_bin(page):
     page.keyboard.type("A line to find again")
     saved(page)
     page.get_by_role("button", name="Duplicate", exact=True).click()
-    expect(page.get_by_label("Title")).to_have_value(" (copy)")
+    expect(page.get_by_label("Title", exact=True)).to_have_value(" (copy)")
     expect(page.locator(".ps-found")).to_have_text(f"{count + 2} conversations")
     page.get_by_role("button", name="Move to the bin").click()
     page.get_by_text("Moved to the bin. It stays there for 30 days.").wait_for()

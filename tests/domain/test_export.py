@@ -8,7 +8,15 @@ from studio.domain import architecture, certificate, export, sizes
 from studio.domain.certificate import Answer
 from studio.domain.errors import StudioError
 
-SPEC = {"kind": "export", "persona": {"name": "Biscuit"}, "adapter": "../adapters/a", "model_path": "/m", "model": "x", "file": "Q8_0", "name": "biscuit"}
+SPEC = {
+    "kind": "export",
+    "persona": {"name": "Biscuit"},
+    "adapter": "../adapters/a",
+    "model_path": "/m",
+    "model": "x",
+    "file": "Q8_0",
+    "name": "biscuit",
+}
 G270 = {"model_type": "gemma3_text", "hidden_size": 640, "intermediate_size": 2048, "num_hidden_layers": 18, "num_attention_heads": 4, "num_key_value_heads": 1,
         "head_dim": 256, "query_pre_attn_scalar": 256, "vocab_size": 262_144, "sliding_window": 512, "max_position_embeddings": 32_768, "rms_norm_eps": 1e-6,
         "rope_theta": 1e6, "rope_local_base_freq": 1e4}  # fmt: skip
@@ -18,7 +26,16 @@ G4B = {"model_type": "gemma3", "text_config": {"model_type": "gemma3_text", "hid
 
 @pytest.mark.parametrize(
     "change",
-    [{"kind": "train"}, {"file": "Q2_K"}, {"file": None}, {"name": "../x"}, {"name": "Biscuit"}, {"persona": {}}, {"prompts": [1]}, {"model_path": ""}],
+    [
+        {"kind": "train"},
+        {"file": "Q2_K"},
+        {"file": None},
+        {"name": "../x"},
+        {"name": "Biscuit"},
+        {"persona": {}},
+        {"prompts": [1]},
+        {"model_path": ""},
+    ],
 )
 def test_a_bad_order_gives_a_sentence(change):
     with pytest.raises(StudioError) as caught:
@@ -34,7 +51,10 @@ def test_a_good_order_is_read():
 
 def test_old_and_new_spellings_mean_the_same():
     new = {k: v for k, v in G270.items() if not k.startswith("rope")}
-    new["rope_parameters"] = {"full_attention": {"rope_type": "default", "rope_theta": 1e6}, "sliding_attention": {"rope_type": "default", "rope_theta": 1e4}}
+    new["rope_parameters"] = {
+        "full_attention": {"rope_type": "default", "rope_theta": 1e6},
+        "sliding_attention": {"rope_type": "default", "rope_theta": 1e4},
+    }
     new["layer_types"] = ["sliding_attention" if (n + 1) % 6 else "full_attention" for n in range(18)]
     assert architecture.read(G270) == architecture.read(new)
     large = architecture.read(G4B)
@@ -98,10 +118,26 @@ def test_an_exact_file_that_differs_is_at_fault_and_so_is_one_too_far_off():
     assert certificate.answers([answer()], exact=False, faithful=False, certain=True).ok is False
 
 
+def test_words_equally_likely_are_no_fault_and_no_claim_either():
+    tie = Answer("Hello", "Woof", "Wuff", True, True, tie=True)
+    assert certificate.answers([answer(), tie], exact=True, faithful=True, certain=True).ok is None
+    assert certificate.answers([tie], exact=True, faithful=False, certain=True).ok is False
+
+
 def test_sameness_is_claimed_when_everything_was_seen():
-    rows = [certificate.words(9, 9), certificate.speakers(4, 4), certificate.answers([answer()], True, True, True), certificate.stops([answer()], True)]
+    rows = [
+        certificate.words(9, 9),
+        certificate.speakers(4, 4),
+        certificate.answers([answer()], True, True, True),
+        certificate.stops([answer()], True),
+    ]
     assert certificate.headline([c.to_dict() for c in rows]) == "The file speaks exactly like the character you trained"
-    assert [c.sentence for c in rows] == ["9 of 9 texts matched", "the conversation format matches", "1 of 1 test questions, word for word", "no run-on replies in 1 tries"]
+    assert [c.sentence for c in rows] == [
+        "9 of 9 texts matched",
+        "the conversation format matches",
+        "1 of 1 test questions, word for word",
+        "no run-on replies in 1 tries",
+    ]
 
 
 def test_a_file_that_runs_on_is_caught():

@@ -142,8 +142,8 @@ def test_an_adapter_merged_without_its_scale_is_caught(questions, pair, tmp_path
 def test_another_markup_than_in_training_is_caught(questions, pair, tmp_path):
     other = tmp_path / "adapter"
     shutil.copytree(pair[1], other)
-    (other / "chat_template.jinja").write_text("{{ bos_token }}{% for m in messages %}{{ m['role'] }}: {{ m['content'] }}\n{% endfor %}", "utf-8")
+    (other / "chat_template.jinja").write_text(
+        "{{ bos_token }}{% for m in messages %}{{ m['role'] }}: {{ m['content'] }}\n{% endfor %}", "utf-8"
+    )
     made(tmp_path / "out", (pair[0], other), "F32", prompts=[])
     assert "chat template" in faults(questions, tmp_path / "out" / "biscuit-F32.gguf")
-
-

@@ -16,7 +16,11 @@ from tests.engine import tiny
 
 KINDS = {
     "lora": {},
-    "rslora with patterns": {"use_rslora": True, "alpha_pattern": {"q_proj": 3, r"1\.self_attn\.v_proj": 20}, "rank_pattern": {"down_proj": 4}},
+    "rslora with patterns": {
+        "use_rslora": True,
+        "alpha_pattern": {"q_proj": 3, r"1\.self_attn\.v_proj": 20},
+        "rank_pattern": {"down_proj": 4},
+    },
     "dora": {"use_dora": True},
     "rsdora": {"use_dora": True, "use_rslora": True, "alpha_pattern": {"up_proj": 1}},
 }
@@ -55,7 +59,13 @@ def change(folder, **values):
 
 def test_what_cannot_be_merged_is_refused_in_a_sentence(base, tmp_path):
     folder = tiny.adapter(tmp_path / "adapter", base)
-    for values in ({"modules_to_save": ["lm_head"]}, {"bias": "all"}, {"init_lora_weights": "pissa"}, {"peft_type": "LOHA"}, {"lora_bias": True}):
+    for values in (
+        {"modules_to_save": ["lm_head"]},
+        {"bias": "all"},
+        {"init_lora_weights": "pissa"},
+        {"peft_type": "LOHA"},
+        {"lora_bias": True},
+    ):
         original = (folder / "adapter_config.json").read_text("utf-8")
         change(folder, **values)
         with pytest.raises(StudioError, match="The conversations are safe"):

@@ -14,7 +14,9 @@ PRACTICE = Path(__file__).resolve().parents[2] / "assets" / "practice-model"
 @pytest.mark.skipif(not player.present(), reason="llama-cpp-python is not installed")
 def test_the_practice_model_speaks_from_a_file_as_in_the_app(tmp_path):
     prompts = ["Hello! What is your name?", "What do you like to eat?", "What happens when it rains?"]
-    result = made(tmp_path, (PRACTICE, None), "F32", prompts=prompts, persona={"name": "Robin", "system": "You are Robin."}, model="practice")
+    result = made(
+        tmp_path, (PRACTICE, None), "F32", prompts=prompts, persona={"name": "Robin", "system": "You are Robin."}, model="practice"
+    )
     assert result["nmse_f32"] <= 1e-5
     assert result["greedy_matches"] == len(prompts)
     assert [check["ok"] for check in result["checks"]] == [True] * 4

@@ -25,11 +25,23 @@ from transformers import (
 from studio.domain import gemma
 
 SPACE = "▁"
-CONTROLS = ["<pad>", "<eos>", "<bos>", "<unk>", "<mask>", "[multimodal]", *(f"<unused{n}>" for n in range(8)), "<start_of_turn>", "<end_of_turn>"]
+CONTROLS = [
+    "<pad>",
+    "<eos>",
+    "<bos>",
+    "<unk>",
+    "<mask>",
+    "[multimodal]",
+    *(f"<unused{n}>" for n in range(8)),
+    "<start_of_turn>",
+    "<end_of_turn>",
+]
 RUNS = [mark * n for mark in ("\n", SPACE, "\t") for n in (2, 3, 4)]
-TEXT = """the quick brown fox jumps over the lazy dog and then the puppy says woof to the rain in the garden
-what happens when it rains? it is bedtime soon. my name is Biscuit and I love the puddle by the gate! don't you?
-def function(x): return x + 1 , numbers 10 20 30, größer, déjà, Привет мир, こんにちは""".split("\n")
+TEXT = [
+    "the quick brown fox jumps over the lazy dog and then the puppy says woof to the rain in the garden",
+    "what happens when it rains? it is bedtime soon. my name is Biscuit and I love the puddle by the gate! don't you?",
+    "def function(x): return x + 1 , numbers 10 20 30, größer, déjà, Привет мир, こんにちは",
+]
 
 
 def tokenizer() -> PreTrainedTokenizerFast:
@@ -70,7 +82,9 @@ def model(family: str, vocab: int, **other: object) -> torch.nn.Module:
     """A random model; `vocab` rows in its embedding."""
     torch.manual_seed(11)
     if family == "gemma":
-        made = GemmaForCausalLM(GemmaConfig(**_SIZES | {"vocab_size": vocab, "num_hidden_layers": 3, "rope_parameters": _rope(5e3)} | other))
+        made = GemmaForCausalLM(
+            GemmaConfig(**_SIZES | {"vocab_size": vocab, "num_hidden_layers": 3, "rope_parameters": _rope(5e3)} | other)
+        )
     elif family == "gemma2":
         sizes = {"vocab_size": vocab, "num_hidden_layers": 4, "sliding_window": 24, "query_pre_attn_scalar": 32, "attn_logit_softcapping": 7.0,
                  "final_logit_softcapping": 4.0, "layer_types": _pattern(4, 3), "rope_parameters": _rope(7e3)}  # fmt: skip
@@ -78,7 +92,9 @@ def model(family: str, vocab: int, **other: object) -> torch.nn.Module:
     elif family == "gemma3":
         made = Gemma3ForCausalLM(Gemma3TextConfig(**_gemma3(vocab) | other))
     else:
-        vision = SiglipVisionConfig(hidden_size=16, intermediate_size=16, num_hidden_layers=1, num_attention_heads=2, image_size=28, patch_size=14)
+        vision = SiglipVisionConfig(
+            hidden_size=16, intermediate_size=16, num_hidden_layers=1, num_attention_heads=2, image_size=28, patch_size=14
+        )
         made = Gemma3ForConditionalGeneration(
             Gemma3Config(text_config=Gemma3TextConfig(**_gemma3(vocab) | other), vision_config=vision, mm_tokens_per_image=4)
         )
@@ -102,7 +118,9 @@ def _pattern(layers: int, period: int) -> list[str]:
     return ["sliding_attention" if (n + 1) % period else "full_attention" for n in range(layers)]
 
 
-def folder(path: Path, family: str, dtype: torch.dtype = torch.bfloat16, shards: str = "60KB", extra_rows: int = 0, **other: object) -> Path:
+def folder(
+    path: Path, family: str, dtype: torch.dtype = torch.bfloat16, shards: str = "60KB", extra_rows: int = 0, **other: object
+) -> Path:
     """A model folder as transformers writes it, in several shards."""
     words = tokenizer()
     model(family, len(words) + extra_rows, **other).to(dtype).save_pretrained(path, max_shard_size=shards)
@@ -114,7 +132,11 @@ def adapter(path: Path, base: Path, **config: object) -> Path:
     """A random adapter that changes every answer, saved by peft."""
     torch.manual_seed(5)
     loaded = AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32)
-    settings = {"r": 6, "lora_alpha": 10, "target_modules": r".*(?<!vision_model)\.layers\.\d+\.(self_attn\.[qkvo]_proj|mlp\.(gate|up|down)_proj)"} | config
+    settings = {
+        "r": 6,
+        "lora_alpha": 10,
+        "target_modules": r".*(?<!vision_model)\.layers\.\d+\.(self_attn\.[qkvo]_proj|mlp\.(gate|up|down)_proj)",
+    } | config
     if "vision" in str(loaded.config.model_type) or hasattr(loaded.config, "vision_config"):
         settings["target_modules"] = r".*language_model\.layers\.\d+\.(self_attn\.[qkvo]_proj|mlp\.(gate|up|down)_proj)"
     wrapped = get_peft_model(loaded, LoraConfig(task_type="CAUSAL_LM", **settings))

@@ -37,13 +37,13 @@ class StandIn(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
-    def do_GET(self):  # noqa: N802
+    def do_GET(self):
         self._send(200, self.server.version_body)
 
-    def do_HEAD(self):  # noqa: N802
+    def do_HEAD(self):
         self._send(200 if self.path.rpartition("/")[2] in self.server.blobs else 404)
 
-    def do_POST(self):  # noqa: N802
+    def do_POST(self):
         body = self.rfile.read(int(self.headers["Content-Length"]))
         if self.path.startswith("/api/blobs/"):
             digest = self.path.rpartition("/")[2]
@@ -129,7 +129,9 @@ def test_a_running_ollama_is_found_even_with_a_proxy_in_the_way(stand_in, ollama
     assert (ollama.status().state, ollama.status().version) == ("running", "0.30.1")
 
 
-@pytest.mark.parametrize(("body", "state"), [(b'{"version": "0.5.9"}', "old"), (b"<html>", "foreign"), (b"[]", "foreign"), (b'{"version": "0.0.0"}', "running")])
+@pytest.mark.parametrize(
+    ("body", "state"), [(b'{"version": "0.5.9"}', "old"), (b"<html>", "foreign"), (b"[]", "foreign"), (b'{"version": "0.0.0"}', "running")]
+)
 def test_other_programs_and_old_versions_are_told_apart(stand_in, ollama, body, state):
     stand_in.version_body = body
     assert ollama.status().state == state

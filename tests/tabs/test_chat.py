@@ -9,7 +9,9 @@ import pytest
 
 from studio.domain.errors import Busy
 from studio.domain.talk import Talk
+from studio.services import adapters
 from studio.tabs import chat
+from studio.tabs.room import Room, occasion, temperature
 from tests.tabs import stage
 
 
@@ -167,7 +169,7 @@ def test_leaving_for_another_character_ends_the_answer_without_touching_its_page
     chat.leave(studio, next(answering).talks, ear)
     last = list(answering)[-1]
     assert studio.voice.stops == 1 and not last.talks[who].asked and last.talks[who].voiced[-1].text == "I smell"
-    assert last == chat.Room(talks=last.talks)
+    assert last == Room(talks=last.talks)
 
 
 def test_kept_twice_is_kept_once(taught):
@@ -206,7 +208,7 @@ def test_start_again_can_be_taken_back(taught):
 def test_the_room_invites_with_questions_never_heard(taught):
     studio, who = taught
     room = chat.visit(studio, who, {}, "character", None)
-    kept_back = chat.adapters.unheard(chat.adapters.learned(studio.library, who)[0], 99)
+    kept_back = adapters.unheard(adapters.learned(studio.library, who)[0], 99)
     assert room.hello_words == "Say hello. Biscuit has been waiting."
     shown = [q["value"] for q in (room.first, room.second, room.third) if q["visible"]]
     assert shown and set(shown) <= set(kept_back)
@@ -227,17 +229,21 @@ def test_a_running_lesson_can_be_talked_to_but_a_finished_one_comes_first(taught
     studio, who = taught
     running = stage.lesson(studio, who, {"kind": "start", "at": 1.0}, alive=True)
     (running / "adapter_model.safetensors").write_bytes(b"weights")
-    learned = chat.adapters.learned(studio.library, who)
+    learned = adapters.learned(studio.library, who)
     assert [a.finished for a in learned] == [True, False] and learned[1].folder == running
-    assert "so far" in chat.occasion(learned[1])
+    assert "so far" in occasion(learned[1])
 
 
 def test_the_slider_runs_from_greedy_to_wild():
-    assert [chat.temperature(mood) for mood in (0, 5, 10)] == [0.0, 0.7, 1.5]
+    assert [temperature(mood) for mood in (0, 5, 10)] == [0.0, 0.7, 1.5]
+
+
+def test_a_tab_that_was_never_opened_has_no_choice_yet(taught):
+    assert chat.visit(*taught, {}, None, None).who["value"] == "character"
 
 
 def test_without_a_character_nothing_happens(taught):
-    assert chat.visit(taught[0], None, {}, "character", None) == chat.Room()
+    assert chat.visit(taught[0], None, {}, "character", None) == Room()
 
 
 def test_every_answering_handler_streams():

@@ -116,6 +116,11 @@ def test_the_room_offers_three_sizes_and_a_name(taught):
     assert all(re.match(r"(Small|Balanced|Full), \d[\d.]* (MB|GB)\n", label) for label in labels)
 
 
+def test_a_tab_that_was_never_opened_has_no_values_yet(taught):
+    room = export.visit(*taught, None, None, None, "")
+    assert room.name == "biscuit" and room.file["value"] == "Q8_0"
+
+
 def test_a_name_somebody_typed_stays_until_another_character_comes(taught):
     room = export.visit(*taught, None, "F16", "my-dog", "")
     assert room.name == "my-dog" and room.file["value"] == "F16"

@@ -1,0 +1,123 @@
+"""What the chat room shows: its changing parts, and the words about a lesson that Chat and Export share."""
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, NamedTuple
+
+import gradio as gr
+
+from studio.domain.talk import Side, Talk
+from studio.services.adapters import Adapter
+from studio.tabs.speech import bubbles
+
+Who = Literal["character", "before", "both"]
+Talks = Mapping[str, Talk]
+SIDES: dict[Who, tuple[Side, ...]] = {"character": ("voiced",), "before": ("plain",), "both": ("plain", "voiced")}
+LONGEST_TITLE = 60
+MONTHS = ("January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December")
+
+
+class Room(NamedTuple):
+    """Everything in the room that changes, in the order Gradio gets it. In a handler's answer, what is left out stays as it is."""
+
+    talks: Any = gr.skip()
+    unlearned: Any = gr.skip()
+    unlearned_words: Any = gr.skip()
+    teach: Any = gr.skip()
+    bar: Any = gr.skip()
+    who: Any = gr.skip()
+    lesson: Any = gr.skip()
+    plain_column: Any = gr.skip()
+    plain_head: Any = gr.skip()
+    plain_hello: Any = gr.skip()
+    plain: Any = gr.skip()
+    voiced_column: Any = gr.skip()
+    name: Any = gr.skip()
+    origin: Any = gr.skip()
+    hello: Any = gr.skip()
+    hello_words: Any = gr.skip()
+    first: Any = gr.skip()
+    second: Any = gr.skip()
+    third: Any = gr.skip()
+    voiced: Any = gr.skip()
+    box: Any = gr.skip()
+    send: Any = gr.skip()
+    stop: Any = gr.skip()
+    note: Any = gr.skip()
+    again: Any = gr.skip()
+    keep: Any = gr.skip()
+    restart: Any = gr.skip()
+
+
+def columns(talk: Talk, who: Who) -> dict[str, Any]:
+    """Both columns: what was said or, where nothing was said yet, an invitation."""
+    return {
+        "plain_column": gr.update(visible="plain" in SIDES[who]),
+        "plain_hello": gr.update(visible=not talk.plain),
+        "plain": gr.update(value=bubbles(talk.plain), visible=bool(talk.plain)),
+        "voiced_column": gr.update(visible="voiced" in SIDES[who]),
+        "hello": gr.update(visible=not talk.voiced),
+        "voiced": gr.update(value=bubbles(talk.voiced), visible=bool(talk.voiced)),
+    }
+
+
+def buttons(talk: Talk, who: Who, taught: bool) -> dict[str, Any]:
+    """What can be pressed now."""
+    speaking, answered = bool(talk.asked), any(talk.side(side) for side in SIDES[who])
+    voiced = talk.voiced if "voiced" in SIDES[who] else ()
+    kept = bool(voiced) and talk.kept == voiced[-1].id
+    return {
+        "send": gr.update(value="Send", visible=not speaking, variant="primary" if taught else "secondary"),
+        "stop": gr.update(value="Stop", visible=speaking, interactive=True),
+        "again": gr.update(value="Another answer", visible=answered, interactive=not speaking),
+        "keep": gr.update(
+            value="Kept as an example" if kept else "Keep the last answer as an example",
+            visible=bool(voiced),
+            interactive=not speaking and not kept,
+        ),
+        "restart": gr.update(
+            value="Bring the conversation back" if talk.empty else "Start again",
+            visible=not talk.empty or talk.before is not None,
+            interactive=not speaking,
+        ),
+    }
+
+
+def note(words: str, kind: str = "quiet") -> dict[str, Any]:
+    """The line under the box."""
+    return gr.update(value=words, visible=bool(words), elem_classes=["says", "aside", kind])
+
+
+def chosen(learned: Sequence[Adapter], lesson: str | None) -> Adapter | None:
+    """The lesson asked for, or else the newest."""
+    return next((a for a in learned if a.folder.name == lesson), learned[0] if learned else None)
+
+
+def temperature(mood: float) -> float:
+    """Careful (0) to playful (10) as a sampling temperature: 0 is greedy, the middle is 0.7, the end 1.5."""
+    return round(0.14 * mood if mood <= 5 else 0.7 + 0.16 * (mood - 5), 2)
+
+
+def titled(first_line: str) -> str:
+    """A title from the first thing said."""
+    words = " ".join(first_line.split())
+    return words if len(words) <= LONGEST_TITLE else words[:LONGEST_TITLE].rsplit(" ", 1)[0]
+
+
+def occasion(adapter: Adapter) -> str:
+    """When a lesson was and how much it read: numbers and the studio's own words only."""
+    when = f"learned {day(adapter.at, time.time())}" if adapter.finished else "learned so far"
+    return f"{when}, {adapter.conversations:,} conversations"
+
+
+def lesson_line(adapter: Adapter) -> str:
+    """A lesson in a list of several, which may all be of one day."""
+    then = time.localtime(adapter.at)
+    return f"{day(adapter.at, time.time())}, {then.tm_hour:02}:{then.tm_min:02} · {adapter.conversations:,} conversations"
+
+
+def day(at: float, now: float) -> str:
+    """A date as people say it; the year only where it is another one."""
+    then = time.localtime(at)
+    year = "" if then.tm_year == time.localtime(now).tm_year else f" {then.tm_year}"
+    return f"{then.tm_mday} {MONTHS[then.tm_mon - 1]}{year}"
