@@ -22,7 +22,7 @@ import transformers
 from studio.domain import architecture, gemma, modelfile, sizes
 from studio.domain.architecture import Architecture
 from studio.domain.errors import BadFile, StudioError
-from studio.domain.export import Order, from_dict
+from studio.domain.order import Order, from_dict
 from studio.engine import certifier, loader, player, quantizer, vocabulary, writer
 from studio.engine.answerer import Answerer
 from studio.engine.certifier import Certifier, Examination

@@ -20,8 +20,8 @@ from urllib.parse import urlsplit
 import httpx
 
 from studio.domain.errors import NotReady, StudioError
-from studio.domain.export import checked_name
 from studio.domain.modelfile import Modelfile
+from studio.domain.order import checked_name
 
 State = Literal["running", "absent", "stopped", "old", "foreign"]
 OLDEST = (0, 6, 0)  # the first Ollama that knows Gemma 3

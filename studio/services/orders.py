@@ -48,7 +48,7 @@ def recipe_for(library: Library, models: Models, persona_id: str, model_id: str,
 
 def order_lesson(library: Library, models: Models, persona_id: str, model_id: str, preset: Preset | None, recipe: Recipe) -> Path:
     """A new lesson's folder, ready for `jobs.start("train", ...)`."""
-    recipe = with_changes(recipe, {"max_length": min(recipe.max_length, models.context(model_id))})
+    recipe = replace(recipe, max_length=min(recipe.max_length, models.context(model_id))).checked()
     model_path, character = models.path(model_id), library.character(persona_id)
     material(library, models, persona_id, model_id)
     parts = dataset.split(teachable(library, persona_id), recipe.validation, recipe.seed)

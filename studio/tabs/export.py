@@ -9,7 +9,7 @@ import gradio as gr
 
 from studio.domain import sizes
 from studio.domain.errors import NotReady, StudioError
-from studio.domain.export import checked_name
+from studio.domain.order import checked_name
 from studio.domain.persona import slug
 from studio.services import adapters, exports, orders
 from studio.services.adapters import Adapter

@@ -12,6 +12,7 @@ import statistics
 import sys
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 
 from fastapi import FastAPI
@@ -61,7 +62,7 @@ def main() -> None:
         client, who = TestClient(app), studio.library.characters()[0].id
         quiet = figures(saves(client, studio, who, given.saves))
         recipe = orders.recipe_for(studio.library, studio.models, who, catalogue.PRACTICE, "patient")
-        folder = orders.order_lesson(studio.library, studio.models, who, catalogue.PRACTICE, "patient", orders.with_changes(recipe, {"epochs": 200, "patience": 100}))
+        folder = orders.order_lesson(studio.library, studio.models, who, catalogue.PRACTICE, "patient", replace(recipe, epochs=200, patience=100))
         studio.jobs.start("train", folder)
         while not any(event["kind"] == "step" for event in studio.jobs.events(folder)):
             assert studio.jobs.state(folder) == "running", (folder / "log.txt").read_text("utf-8")[-2000:]

@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -55,7 +56,7 @@ def pip(library):
 
 def order(library, models, pip, **changes):
     recipe = orders.recipe_for(library, models, pip, catalogue.PRACTICE, "quick")
-    return orders.order_lesson(library, models, pip, catalogue.PRACTICE, "quick", orders.with_changes(recipe, changes))
+    return orders.order_lesson(library, models, pip, catalogue.PRACTICE, "quick", replace(recipe, **changes))
 
 
 def until(jobs, folder, wanted, seconds=120):

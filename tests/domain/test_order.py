@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from studio.domain import architecture, certificate, export, sizes
+from studio.domain import architecture, certificate, order, sizes
 from studio.domain.certificate import Answer
 from studio.domain.errors import StudioError
 
@@ -39,14 +39,14 @@ G4B = {"model_type": "gemma3", "text_config": {"model_type": "gemma3_text", "hid
 )
 def test_a_bad_order_gives_a_sentence(change):
     with pytest.raises(StudioError) as caught:
-        export.from_dict(SPEC | change, Path("/jobs"))
+        order.from_dict(SPEC | change, Path("/jobs"))
     assert str(caught.value).endswith(".")
 
 
 def test_a_good_order_is_read():
-    order = export.from_dict(SPEC, Path("/jobs"))
+    order = order.from_dict(SPEC, Path("/jobs"))
     assert (order.adapter, order.model_path, order.prompts) == (Path("/jobs/../adapters/a"), Path("/m"), ())
-    assert export.from_dict(SPEC | {"adapter": None}, Path("/jobs")).adapter is None
+    assert order.from_dict(SPEC | {"adapter": None}, Path("/jobs")).adapter is None
 
 
 def test_old_and_new_spellings_mean_the_same():
