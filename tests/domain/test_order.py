@@ -44,8 +44,8 @@ def test_a_bad_order_gives_a_sentence(change):
 
 
 def test_a_good_order_is_read():
-    order = order.from_dict(SPEC, Path("/jobs"))
-    assert (order.adapter, order.model_path, order.prompts) == (Path("/jobs/../adapters/a"), Path("/m"), ())
+    ordered = order.from_dict(SPEC, Path("/jobs"))
+    assert (ordered.adapter, ordered.model_path, ordered.prompts) == (Path("/jobs/../adapters/a"), Path("/m"), ())
     assert order.from_dict(SPEC | {"adapter": None}, Path("/jobs")).adapter is None
 
 
