@@ -61,7 +61,7 @@ def visit(studio: Studio, persona_id: str | None, talks: Talks, who: Who | None,
         first=shown[0],
         second=shown[1],
         third=shown[2],
-        box=gr.update(placeholder=f"Say something to {'the plain model' if who == 'before' else persona.name}"),
+        box=gr.update(placeholder="Ask the plain model" if who == "before" else f"Say something to {persona.name}"),
         **columns(talk, who),
         **buttons(talk, who, adapter is not None),
     )
