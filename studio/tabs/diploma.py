@@ -15,7 +15,9 @@ def checked(checks: Sequence[Mapping[str, Any]], at: float) -> str:
     unsafe = any(check["ok"] is False for check in checks)
     title = "Not safe to share yet" if unsafe else certificate.headline(checks)
     states = {True: "ok", False: "bad", None: "wait"}
-    rows = ((states[c["ok"]], literal(c["title"]), literal(c["sentence"]), literal(c["expert"])) for c in checks)
+    rows = [(states[c["ok"]], literal(c["title"]), literal(c["sentence"]), literal(c["expert"])) for c in checks]
+    named = {check["title"] for check in checks}
+    rows += [("wait", title, "Not checked yet.", expert) for title, expert in certificate.TITLES if title not in named]
     return _cert(
         "bad" if unsafe else "",
         title,

@@ -208,6 +208,12 @@ def test_one_check_that_went_wrong_turns_the_certificate(taught):
     assert marks(page)[1] == "bad"
 
 
+def test_a_check_nobody_made_is_said_to_be_open(taught):
+    finish(*taught, rows=checks(answers())[:4])
+    page = export.visit(*taught, None, "Q8_0", "", "").cert
+    assert marks(page) == ["ok", "ok", "ok", "ok", "wait"] and "Not checked yet." in page
+
+
 def test_what_a_result_file_says_cannot_become_markup(taught):
     nasty = replace(certificate.words(1, 1), sentence="<img src=x onerror=alert(1)> ${1+1} {{value}}", title="<b>")
     finish(*taught, rows=[nasty])
