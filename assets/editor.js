@@ -103,7 +103,11 @@ export function mount(root, { persona = null, onsaved = () => {}, api = wire() }
     const start = drafts.ofPersona(id) ?? drafts.last(id), there = start && (await api.load({ id: start }).catch(() => null))?.ok === true;
     if (mine === ticket && (there || list.first())) await choose(there ? start : list.first(), false);
   }
-  const jump = ({ conversation, turn }) => desk.open(conversation, { turn: turn ?? 0, end: true }).then(() => list.mark(conversation));
+  async function jump({ conversation, turn }) {
+    await desk.open(conversation, { turn: turn ?? 0, end: true });
+    if (!list.knows(conversation)) await list.refresh();   // Chat or another tab may have added it
+    list.mark(conversation);
+  }
   addEventListener("studio:open", ({ detail }) => { if (ready) { window.studioOpen = null; jump(detail); } else window.studioOpen = detail; }, { signal });
 
   // --- history

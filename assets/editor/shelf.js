@@ -106,5 +106,5 @@ export function shelf(api, { choose, create, bring, listed }) {
     if (hidden && !now) refresh(); else if (!now && pages.size) paint();
     hidden = now;
   }).observe(node);
-  return { node, list, search, refresh, mark, patch, step, first: () => row(0)?.id ?? null, get total() { return total; } };
+  return { node, list, search, refresh, mark, patch, step, first: () => row(0)?.id ?? null, knows: id => at(id) >= 0, get total() { return total; } };
 }

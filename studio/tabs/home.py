@@ -248,7 +248,7 @@ def build(studio: Studio, persona: gr.Radio) -> None:
     refresh: dict[str, Any] = {"fn": bind(look, studio), "inputs": [persona, opened], "outputs": page, **quiet}
 
     persona.change(bind(reink, studio), persona, ink, **quiet)
-    persona.change(bind(shut, studio), None, panels, **quiet)
+    gr.on([persona.input, cards.input], bind(shut, studio), None, panels, **quiet)
     gr.on([tab.select, persona.change, clock.tick], js=ASK_OPENED, **refresh)
     persona.input(None, persona, None, js=REMEMBER)
     cards.input(None, cards, persona, js=REMEMBER)

@@ -212,15 +212,16 @@ def test_words_outlive_the_studio(open_page, own_studio, outage):
     assert httpx.post(f"{own_studio.url}studio/load", json={"id": made}).json()["turns"][1]["text"] == "Typed while nobody listened."
 
 
-def test_words_typed_before_a_crash_are_offered(page, outage):
+def test_words_typed_before_a_crash_are_offered(open_page, own_studio, outage):
+    page = write(open_page(own_studio.url))
     fresh(page, "Hello.", "")
-    page.route("**/studio/save", lambda route: route.abort())
+    own_studio.kill()
     page.keyboard.type("Nearly lost.")
     page.get_by_text("Not saved", exact=True).wait_for()
-    page.once("dialog", lambda dialog: dialog.accept())
-    page.reload()
-    page.unroute("**/studio/save")
-    write(page)
+    context = page.context
+    page.close()
+    own_studio.start()
+    page = write(open_page(own_studio.url, context))
     page.get_by_text("Words typed before the studio stopped were found in this browser.").wait_for()
     assert texts(page)[1] == ""
     page.get_by_role("button", name="Put them back").click()

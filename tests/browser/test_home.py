@@ -48,9 +48,9 @@ def test_a_new_character_is_made_from_any_tab_and_everything_takes_its_ink(own_s
     assert name.evaluate("e => e.scrollWidth > e.clientWidth && getComputedStyle(e).textOverflow") == "ellipsis"
     face = opened(page).evaluate("e => getComputedStyle(e, '::before').backgroundImage")
     assert "/studio/avatar/" in face
-    page.reload()
-    expect(opened(page)).to_have_text(LONG)
-    expect(headline(page)).to_have_value(f"{LONG} has no words yet.")
+    again = open_page(own_studio.url, page.context)
+    expect(opened(again)).to_have_text(LONG)
+    expect(headline(again)).to_have_value(f"{LONG} has no words yet.")
 
 
 def test_a_name_is_shown_as_it_was_typed_and_runs_nothing(own_studio, open_page):
