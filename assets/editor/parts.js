@@ -63,6 +63,7 @@ export function notice(role) {
   const box = el("div", { class: "ps-notice", role, hidden: true });
   const clear = () => { if (!box.hidden) { box.hidden = true; box.replaceChildren(); } };
   const show = (sentence, choices, ...more) => {
+    if (!box.hidden && !more.length && box.firstChild.textContent === sentence) return;   // said already: the button under somebody's finger stays
     const acts = Object.entries(choices).map(([word, act]) => button(word, "", act));
     box.replaceChildren(el("p", {}, sentence), ...more, el("div", { class: "ps-acts" }, ...acts));
     box.hidden = false;
