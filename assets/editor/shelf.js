@@ -6,7 +6,7 @@ const ROW = 66, PAGE = 100;
 
 /** choose(id, focus) is called with the conversation somebody wants; `listed` after each answer. */
 export function shelf(api, { choose, create, bring, listed }) {
-  let persona = null, open = null, query = "", total = 0, pages = new Map(), active = 0, epoch = 0, asking = 0, loading = null;
+  let persona = null, open = null, query = "", total = 0, pages = new Map(), active = 0, epoch = 0, asking = 0, loading = null, broken = false;
   const search = el("input", { type: "search", class: "ps-find", placeholder: "Find a word or a title", "aria-label": "Find a word or a title", "aria-controls": "ps-list", autocomplete: "off" });
   const found = el("p", { class: "ps-found", role: "status" });
   const runway = el("div", { class: "ps-runway", role: "presentation" });
@@ -24,12 +24,12 @@ export function shelf(api, { choose, create, bring, listed }) {
     try { answer = await api.list({ persona, query, offset: p * PAGE, limit: PAGE }); } catch (error) { fault = error; }
     if (mine !== epoch) return;
     if (!answer?.rows) { pages.delete(p); return unread(fault, answer); }
-    pages.set(p, answer.rows); total = answer.total;
+    pages.set(p, answer.rows); total = answer.total; broken = false;
     listed({ total, query });
     paint();
   }
   function unread(fault, answer) {
-    total = 0; runway.replaceChildren(); list.hidden = true;
+    total = 0; broken = true; runway.replaceChildren(); list.hidden = true;
     nothing.replaceChildren(el("p", {}, answer?.message ?? whyMissing(fault ?? {}, "The list")), button("Try again", "", () => refresh()));
     nothing.hidden = false; found.textContent = "";
     listed({ total: null, query });
@@ -42,6 +42,7 @@ export function shelf(api, { choose, create, bring, listed }) {
   const words = r => r.title || (r.opening ? r.opening : "No title yet");
   const below = r => `${plural(r.turns, "line", "lines")}${r.tags?.length ? ` · ${r.tags.join(", ")}` : r.title && r.opening ? ` · ${r.opening}` : ""}`;
   function paint() {
+    if (broken) return;
     missed();
     runway.style.height = `${total * ROW}px`;
     const count = query ? `${plural(total, "conversation", "conversations")} found` : plural(total, "conversation", "conversations");
@@ -82,8 +83,11 @@ export function shelf(api, { choose, create, bring, listed }) {
   function mark(id) { open = id; const i = at(id); if (i >= 0) reveal(i); else paint(); }
   /** What was just saved appears in its row without asking the studio. */
   function patch(id, now) {
+    if (broken) return refresh();                     // the studio answers again
     const r = row(at(id));
-    if (r) { Object.assign(r, { title: now.title, turns: now.turns.length, opening: now.turns[0]?.text.slice(0, 80) ?? "" }); paint(); }
+    if (!r) return null;
+    Object.assign(r, { title: now.title, turns: now.turns.length, opening: now.turns[0]?.text.slice(0, 80) ?? "" });
+    return paint();
   }
   async function step(by) {
     reveal(active + by);

@@ -37,7 +37,7 @@ MEASURE = r"""() => {
     if (ratio < (large ? 3 : 4.5)) faint.push(`${ratio.toFixed(2)} ${words}`);
     if (px < 13) tiny.push(`${px}px ${words}`);
   }
-  const targets = document.querySelectorAll('button, input:not([type=radio]):not([type=range]):not([type=checkbox]):not([type=file]), .contain label:has(input[type=radio])');
+  const targets = document.querySelectorAll('button, input:enabled:not([type=radio]):not([type=range]):not([type=checkbox]):not([type=file]), .contain label:has(input[type=radio])');
   const small = [...targets].filter(e => {
     const r = e.getBoundingClientRect();
     return r.width > 0 && (r.height < 24 || r.width < 24) && getComputedStyle(e).visibility === 'visible' && !e.closest('[aria-hidden=true],.visually-hidden,.sr-only,.unseen,.hide');

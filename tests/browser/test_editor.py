@@ -205,7 +205,7 @@ def test_words_outlive_the_studio(open_page, own_studio, outage):
     made = fresh(page, "Hello.", "")
     own_studio.kill()
     page.keyboard.type("Typed while nobody listened.")
-    page.get_by_text("the studio does not answer", exact=False).wait_for()
+    page.get_by_text("Not saved yet: the studio does not answer").wait_for()
     assert texts(page)[1] == "Typed while nobody listened."
     own_studio.start()
     saved(page)

@@ -19,7 +19,7 @@ HELLO = (Turn("0", "user", "Hello!"),)
 @pytest.fixture
 def adapter(tmp_path):
     torch.manual_seed(0)
-    model = get_peft_model(loader.model(PRACTICE), LoraConfig(r=4, target_modules=["q_proj", "down_proj"], init_lora_weights=False))
+    model = get_peft_model(loader.model(PRACTICE), LoraConfig(r=4, lora_alpha=64, target_modules=["q_proj", "down_proj"], init_lora_weights=False))
     model.save_pretrained(tmp_path / "pip-1")
     return tmp_path / "pip-1"
 
