@@ -105,9 +105,7 @@ def stamp(settings: Settings, persona_id: str, ink: str) -> str:
 
 
 def serve(settings: Settings, say: Callable[[str], None]) -> int:
-    """Run the studio until Ctrl-C, or open the one that is running already. Returns the exit code."""
-    if port := entrance.running(settings):
-        return _lead_to(settings, port, say)
+    """Run the studio until Ctrl-C; where another start was quicker, open that one. Returns the exit code."""
     try:
         studio = assemble(settings)
     except Busy as error:
@@ -116,7 +114,7 @@ def serve(settings: Settings, say: Callable[[str], None]) -> int:
         if port is None:
             say(str(error))
             return 1
-        return _lead_to(settings, port, say)
+        return entrance.lead_to(settings, port, say)
     _write_log(settings)
     try:
         _run(studio, say)
@@ -126,13 +124,6 @@ def serve(settings: Settings, say: Callable[[str], None]) -> int:
     say("The studio is closed. Everything is saved.")
     if at_work:
         say("What is being learned or made goes on by itself. Start the studio again to see how it is doing.")
-    return 0
-
-
-def _lead_to(settings: Settings, port: int, say: Callable[[str], None]) -> int:
-    say(f"The studio is open already: {entrance.address(settings, port)}")
-    if settings.browser:
-        entrance.open_browser(settings, port)
     return 0
 
 

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from studio import doctor, line, settings
+from studio import doctor, entrance, line, settings
 from studio.domain.errors import StudioError
 from studio.services.studio import Studio, assemble
 
@@ -37,6 +37,8 @@ def parser() -> argparse.ArgumentParser:
 def start(options: argparse.Namespace) -> int:
     """Open the window."""
     chosen = settings.read(options)
+    if port := entrance.running(chosen):
+        return entrance.lead_to(chosen, port, _say)
     settle_environment(chosen.scratch)
     # Only now: Gradio reads the environment while it is imported, and the other commands do not wait for it.
     return importlib.import_module("studio.app").serve(chosen, _say)

@@ -10,6 +10,7 @@ import socket
 import sys
 import time
 import webbrowser
+from collections.abc import Callable
 from pathlib import Path
 
 import httpx
@@ -88,6 +89,14 @@ def open_browser(settings: Settings, port: int) -> None:
     way = html.escape(address(settings, port))
     _write(settings.doorstep, f'<!doctype html><meta charset="utf-8"><meta http-equiv="refresh" content="0;url={way}"><title>Persona Studio</title><a href="{way}">Open the studio</a>')
     webbrowser.open(settings.doorstep.as_uri())
+
+
+def lead_to(settings: Settings, port: int, say: Callable[[str], None]) -> int:
+    """Show the studio that is running already; the exit code of a start that had nothing to do."""
+    say(f"The studio is open already: {address(settings, port)}")
+    if settings.browser:
+        open_browser(settings, port)
+    return 0
 
 
 def _read(file: Path) -> str:

@@ -11,6 +11,7 @@ import psutil
 import pytest
 
 from studio.domain import catalogue, progress
+from studio.domain.conversation import Turn
 from studio.domain.errors import Busy, NotReady
 from studio.domain.persona import Persona
 from studio.services import orders
@@ -47,8 +48,8 @@ def pip(library):
             identifier,
             f"Counting {n}",
             [
-                {"id": "a", "role": "user", "text": f"What did you see on day {n}?"},
-                {"id": "b", "role": "model", "text": f"I saw {n} leaves and one wet stone. I counted them twice."},
+                Turn("a", "user", f"What did you see on day {n}?"),
+                Turn("b", "model", f"I saw {n} leaves and one wet stone. I counted them twice."),
             ],
         )
     return identifier
