@@ -123,7 +123,7 @@ def _around(studio: Studio, persona_id: str | None) -> list[Any]:
 
 def card(persona: Persona) -> str:
     """The words on a card. Its first line is drawn as the name, so the name is kept to one line."""
-    return f"{brief(persona.name)}\n{shorten(persona.description, 68, placeholder='…')}"
+    return f"{brief(persona.name, 22)}\n{shorten(persona.description, 68, placeholder='…')}"
 
 
 def compose(studio: Studio) -> list[Any]:
@@ -250,7 +250,7 @@ def build(studio: Studio, persona: gr.Radio) -> None:
     persona.change(bind(reink, studio), persona, ink, **quiet)
     gr.on([persona.input, cards.input], bind(shut, studio), None, panels, **quiet)
     gr.on([tab.select, persona.change, clock.tick], js=ASK_OPENED, **refresh)
-    persona.input(None, persona, None, js=REMEMBER)
+    persona.input(js=OPEN_THIS, **refresh)
     cards.input(None, cards, persona, js=REMEMBER)
     around.click(js=OPEN_THIS, **refresh)
     act.click(None, where, None, js=GO_THERE)

@@ -105,7 +105,7 @@ def open_page(browser, request):
     for context in contexts:
         context.close()
     if "outage" in request.fixturenames:
-        faults = [fault for fault in faults if not fault.startswith(("Failed to load resource", "TypeError: Failed to fetch", "EventSource", "net::"))]
+        faults = [fault for fault in faults if fault.startswith(("uncaught: ", "outside: "))]
     assert faults == []
 
 

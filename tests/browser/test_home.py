@@ -37,6 +37,16 @@ def test_the_first_visit_welcomes_and_the_next_step_is_one_press_away(own_studio
     expect(page.get_by_role("tab", name="Train", exact=True)).to_have_attribute("aria-selected", "true")
 
 
+def test_whoever_is_picked_on_the_first_visit_is_opened(own_studio, open_page):
+    page = open_page(own_studio.url)
+    expect(headline(page)).to_have_value("Write how they talk. Then meet them.")
+    choose(page, "Marlow")
+    expect(headline(page)).to_have_value("Marlow is written and ready to learn.")
+    page.locator("#cards label", has_text="Quillfeather").click()
+    expect(headline(page)).to_have_value("Professor Quillfeather is written and ready to learn.")
+    expect(opened(page)).to_have_text("Professor Quillfeather")
+
+
 def test_a_new_character_is_made_from_any_tab_and_everything_takes_its_ink(own_studio, open_page):
     page = open_page(own_studio.url)
     choose(page, "Biscuit")
