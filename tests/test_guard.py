@@ -4,6 +4,7 @@ import asyncio
 import base64
 import hashlib
 import re
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -38,6 +39,12 @@ class Answer:
         self.body = b"".join(m.get("body", b"") for m in messages[1:])
 
 
+def finish(work):
+    """Runs a coroutine to its end in a thread of its own: a browser opened by another test keeps a loop running in this one."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(asyncio.run, work).result()
+
+
 def ask(path="/", query="", method="GET", host=OWN, token=True, inside=None, hosts=None, cookie=f"studio-{PORT}={KEY}", **headers):
     """What the guard answers; keyword names become header names, so `sec_fetch_site="none"`."""
     inside = inside or Inside()
@@ -54,7 +61,7 @@ def ask(path="/", query="", method="GET", host=OWN, token=True, inside=None, hos
     async def receive():
         return {"type": "http.request", "body": b""}
 
-    asyncio.run(Guard(inside, PORT, KEY, token)(scope, receive, send))
+    finish(Guard(inside, PORT, KEY, token)(scope, receive, send))
     answer = Answer(messages)
     answer.reached = bool(inside.seen)
     answer.scope = inside.seen[0] if inside.seen else None
@@ -111,7 +118,7 @@ def test_two_origins_are_refused():
     async def send(message):
         messages.append(message)
 
-    asyncio.run(Guard(inside, PORT, KEY)(scope, None, send))
+    finish(Guard(inside, PORT, KEY)(scope, None, send))
     assert messages[0]["status"] == 403 and not inside.seen
 
 
@@ -148,7 +155,7 @@ def test_a_websocket_is_closed():
     async def send(message):
         sent.append(message)
 
-    asyncio.run(Guard(Inside(), PORT, KEY)({"type": "websocket", "path": "/", "headers": []}, None, send))
+    finish(Guard(Inside(), PORT, KEY)({"type": "websocket", "path": "/", "headers": []}, None, send))
     assert [m["type"] for m in sent] == ["websocket.close"]
 
 
