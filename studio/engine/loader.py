@@ -6,10 +6,12 @@ from pathlib import Path
 
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig, PreTrainedModel, PreTrainedTokenizerBase
+from transformers.utils.logging import disable_progress_bar
 
 from studio.domain import gemma
 from studio.domain.errors import StudioError
 
+disable_progress_bar()  # what loads is said by the page; a bar of shards in a log says nothing to anybody
 SMALL = 50_000_000  # parameters below which fp32 costs nothing and keeps runs exactly repeatable
 
 

@@ -7,6 +7,7 @@ import hashlib
 import json
 import logging
 import os
+import re
 import shutil
 import time
 from collections.abc import Callable
@@ -34,6 +35,7 @@ from studio.engine.generator import answer, stop_ids
 from studio.engine.reporter import Reporter, Stopped, run
 
 ATTENTION_AND_MLP = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
+TOWERS = r".*(vision|audio).*"
 LONGEST_TAKE = 60  # tokens of a sample answer
 KEPT_COPIES = 2
 
@@ -252,11 +254,12 @@ def configure(lesson: Lesson) -> SFTConfig:
     )
 
 
-def adapter(recipe: training.Recipe) -> LoraConfig:
-    """The adapter a recipe asks for: all seven projections of the language model."""
+def adapter(recipe: training.Recipe, model: Any) -> LoraConfig:
+    """The adapter a recipe asks for: all seven projections of the language model, and nothing of the eyes and ears a larger Gemma has beside it."""
+    towers = any(re.match(TOWERS, name) for name, _ in model.named_modules())
     return LoraConfig(
         r=recipe.rank, lora_alpha=recipe.alpha, lora_dropout=recipe.dropout, use_rslora=recipe.rslora, use_dora=recipe.dora,
-        target_modules=ATTENTION_AND_MLP, exclude_modules=r".*(vision|audio).*", bias="none", task_type="CAUSAL_LM",
+        target_modules=ATTENTION_AND_MLP, exclude_modules=TOWERS if towers else None, bias="none", task_type="CAUSAL_LM",
     )  # fmt: skip
 
 
@@ -287,7 +290,7 @@ def teach(folder: Path, reporter: Reporter) -> None:
         train_dataset=Dataset.from_list([{"input_ids": row.ids, "labels": row.labels} for row in lesson.train]),
         data_collator=collate,
         processing_class=lesson.tokenizer,
-        peft_config=adapter(recipe),
+        peft_config=adapter(recipe, lesson.model),
     )
     per_epoch = -(-len(lesson.train) // (recipe.batch_size * recipe.accumulation))
     watch = Watch(lesson, max(1, per_epoch // recipe.evaluations_per_epoch), past if resume else progress.Lesson(), lambda: tokens)

@@ -255,9 +255,7 @@ def bring(studio: Studio, given: Bringing) -> Answer:
     found = conversation.from_jsonl(given.text, given.name, prefix)
     if not found:
         raise StudioError(f"{given.name} holds no conversations. Nothing was brought in. Choose a file with one conversation on each line.")
-    # The first of the file ends up on top of the list.
-    ids = [studio.library.add(given.persona, each.title, each.turns, each.tags) for each in reversed(found)]
-    return {"ok": True, "ids": ids[::-1]}
+    return {"ok": True, "ids": studio.library.add_many(given.persona, found)}
 
 
 def routes(studio: Studio) -> APIRouter:
