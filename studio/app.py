@@ -145,7 +145,9 @@ def _run(studio: Studio, say: Callable[[str], None]) -> None:
 
 def _opened(settings: Settings, port: int, say: Callable[[str], None]) -> None:
     entrance.announce(settings, port)
-    say(f"Persona Studio is open: {entrance.address(settings, port)}\nTo close it, press Ctrl-C here. What you write is saved as you write it.")
+    say(
+        f"Persona Studio is open: {entrance.address(settings, port)}\nTo close it, press Ctrl-C here. What you write is saved as you write it."
+    )
     if not settings.token:
         say("Started without a token: every program and every person on this computer can open it.")
     if settings.browser:

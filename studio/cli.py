@@ -94,7 +94,9 @@ def _add_start_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("--port", type=int, help="the port to answer on (7860, or the next free one)")
     command.add_argument("--no-browser", dest="browser", action="store_const", const=False, help="do not open a browser")
     command.add_argument("--offline", action="store_const", const=True, help="never go online, not even to fetch a model")
-    command.add_argument("--no-token", dest="token", action="store_const", const=False, help="let every program on this computer in (for tests)")
+    command.add_argument(
+        "--no-token", dest="token", action="store_const", const=False, help="let every program on this computer in (for tests)"
+    )
 
 
 def _say(sentence: str) -> None:

@@ -15,7 +15,19 @@ import psutil
 
 from studio.services.studio import Studio
 
-PACKAGES = ("gradio", "torch", "transformers", "peft", "trl", "datasets", "bitsandbytes", "gguf", "llama-cpp-python", "pandas", "platformdirs")
+PACKAGES = (
+    "gradio",
+    "torch",
+    "transformers",
+    "peft",
+    "trl",
+    "datasets",
+    "bitsandbytes",
+    "gguf",
+    "llama-cpp-python",
+    "pandas",
+    "platformdirs",
+)
 
 
 def lines(studio: Studio) -> Iterator[str]:
@@ -45,7 +57,13 @@ def graphics() -> str:
         return "Apple chip"
     tool = shutil.which("nvidia-smi")
     if tool:
-        asked = subprocess.run([tool, "--query-gpu=name,memory.total,driver_version", "--format=csv,noheader"], capture_output=True, text=True, timeout=20, check=False)
+        asked = subprocess.run(
+            [tool, "--query-gpu=name,memory.total,driver_version", "--format=csv,noheader"],
+            capture_output=True,
+            text=True,
+            timeout=20,
+            check=False,
+        )
         if asked.returncode == 0 and asked.stdout.strip():
             return asked.stdout.strip().replace("\n", "; ")
     return "no NVIDIA card or Apple chip: lessons run on the processor"

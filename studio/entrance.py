@@ -87,7 +87,10 @@ def address(settings: Settings, port: int) -> str:
 def open_browser(settings: Settings, port: int) -> None:
     """Show the studio. The browser is given a page only this person can read, not the token itself."""
     way = html.escape(address(settings, port))
-    _write(settings.doorstep, f'<!doctype html><meta charset="utf-8"><meta http-equiv="refresh" content="0;url={way}"><title>Persona Studio</title><a href="{way}">Open the studio</a>')
+    _write(
+        settings.doorstep,
+        f'<!doctype html><meta charset="utf-8"><meta http-equiv="refresh" content="0;url={way}"><title>Persona Studio</title><a href="{way}">Open the studio</a>',
+    )
     webbrowser.open(settings.doorstep.as_uri())
 
 

@@ -21,7 +21,16 @@ App = Callable[[Message, Receive, Send], Awaitable[None]]
 
 # What the page uses; everything else Gradio offers is not there.
 PATHS = frozenset(
-    ["/", "/config", "/theme.css", "/favicon.ico", "/gradio_api/startup-events", "/gradio_api/app_id", "/gradio_api/upload", "/gradio_api/upload_progress"]
+    [
+        "/",
+        "/config",
+        "/theme.css",
+        "/favicon.ico",
+        "/gradio_api/startup-events",
+        "/gradio_api/app_id",
+        "/gradio_api/upload",
+        "/gradio_api/upload_progress",
+    ]
     + ["/gradio_api/cancel", "/gradio_api/reset", "/gradio_api/queue/join", "/gradio_api/queue/data", "/gradio_api/run/predict"]
 )
 FOLDERS = ("/studio/", "/assets/", "/static/", "/svelte/", "/gradio_api/file=", "/gradio_api/heartbeat/")
@@ -152,7 +161,11 @@ class _Outward:
         scripts = _INLINE.findall(self.body)
         if self.start and self.start["status"] == 200 and self.scope["method"] == "GET" and len(scripts) != INLINE_SCRIPTS:
             logging.getLogger("studio").error("The page has %d inline scripts instead of %d", len(scripts), INLINE_SCRIPTS)
-            await _answer(self.send, 500, "The page is not as the studio made it, so it is not shown. What was written is safe. Run: python launch.py repair")
+            await _answer(
+                self.send,
+                500,
+                "The page is not as the studio made it, so it is not shown. What was written is safe. Run: python launch.py repair",
+            )
             return
         await self.send(_dressed(self.start or {}, self.scope, PAGE.format(hashes="".join(f" '{_digest(script)}'" for script in scripts))))
         await self.send({"type": "http.response.body", "body": self.body})
@@ -174,7 +187,9 @@ def _dressed(message: Message, scope: Message, policy: str) -> Message:
     named = scope["path"].startswith(("/assets/", "/studio/")) and ("v" in _query(scope) or scope["path"].startswith("/assets/"))
     keep = b"private, max-age=31536000, immutable" if named and message["status"] == 200 else b"no-store"
     ours = {**HEADERS, b"cache-control": keep, **({b"content-security-policy": policy.encode()} if policy else {})}
-    theirs = [(name, value) for name, value in message["headers"] if name.lower() not in ours and not name.lower().startswith(b"access-control-")]
+    theirs = [
+        (name, value) for name, value in message["headers"] if name.lower() not in ours and not name.lower().startswith(b"access-control-")
+    ]
     return {**message, "headers": [*theirs, *ours.items()]}
 
 
@@ -204,8 +219,16 @@ def _cookie(scope: Message, name: str) -> str:
     return ""
 
 
-async def _answer(send: Send, status: int, text: str, kind: bytes = b"text/plain; charset=utf-8", extra: list[tuple[bytes, bytes]] | None = None) -> None:
+async def _answer(
+    send: Send, status: int, text: str, kind: bytes = b"text/plain; charset=utf-8", extra: list[tuple[bytes, bytes]] | None = None
+) -> None:
     body = text.encode()
-    headers = {**HEADERS, b"content-type": kind, b"content-length": str(len(body)).encode(), b"cache-control": b"no-store", b"content-security-policy": CLOSED.encode()}
+    headers = {
+        **HEADERS,
+        b"content-type": kind,
+        b"content-length": str(len(body)).encode(),
+        b"cache-control": b"no-store",
+        b"content-security-policy": CLOSED.encode(),
+    }
     await send({"type": "http.response.start", "status": status, "headers": [*headers.items(), *(extra or [])]})
     await send({"type": "http.response.body", "body": body})

@@ -19,7 +19,9 @@ LOOK_EVERY = 1.0  # seconds between two looks at a job
 QUESTIONS = ("Hello!", "What is your name?", "What do you like to eat?", "It is raining outside.", "Good night.")
 
 
-def demo(studio: Studio, say: Callable[[str], None], model_id: str = PRACTICE, preset: Preset = "balanced", file: FileKind = "Q4_K_M") -> dict[str, Any]:
+def demo(
+    studio: Studio, say: Callable[[str], None], model_id: str = PRACTICE, preset: Preset = "balanced", file: FileKind = "Q4_K_M"
+) -> dict[str, Any]:
     """Take the first bundled character from its conversations to a GGUF file; returns the report. Raises StudioError where a job ends badly."""
     who = studio.library.characters()[0]
     say(f"{who.persona.name}: {who.conversations} conversations.")

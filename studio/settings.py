@@ -64,7 +64,9 @@ class Settings:
 
 def read(options: Namespace | None = None, **given: object) -> Settings:
     """The settings from the command line, then from `given`; what neither names has its default. Makes the home folder."""
-    named = {name: value for name, value in vars(options or Namespace()).items() if name in Settings.__dataclass_fields__ and value is not None}
+    named = {
+        name: value for name, value in vars(options or Namespace()).items() if name in Settings.__dataclass_fields__ and value is not None
+    }
     values = {"project": PROJECT, "home": _usual_home(), **named, **given}
     settings = Settings(**{**values, "home": Path(str(values["home"])).expanduser().absolute()})
     settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -12,7 +12,11 @@ from studio.guard import HEADERS, INLINE_SCRIPTS, Guard
 
 PORT, KEY = 7860, "k" * 43
 OWN = f"127.0.0.1:{PORT}"
-PAGE = b"<html>" + b"".join(b"<script>let n=%d;\r\n</script>" % n for n in range(INLINE_SCRIPTS)) + b"<script src='/assets/x.js'></script></html>"
+PAGE = (
+    b"<html>"
+    + b"".join(b"<script>let n=%d;\r\n</script>" % n for n in range(INLINE_SCRIPTS))
+    + b"<script src='/assets/x.js'></script></html>"
+)
 
 
 class Inside:
@@ -24,7 +28,11 @@ class Inside:
 
     async def __call__(self, scope, receive, send):
         self.seen.append(scope)
-        headers = [(b"content-type", self.kind), (b"access-control-allow-origin", b"http://evil.example"), (b"X-Frame-Options", b"ALLOWALL")]
+        headers = [
+            (b"content-type", self.kind),
+            (b"access-control-allow-origin", b"http://evil.example"),
+            (b"X-Frame-Options", b"ALLOWALL"),
+        ]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         half = len(self.body) // 2
         await send({"type": "http.response.body", "body": self.body[:half], "more_body": True})
@@ -93,7 +101,17 @@ def test_no_host_or_two_hosts_are_refused(hosts):
     assert answer.status == 400 and not answer.reached
 
 
-ROUTES = ["/", "/config", "/gradio_api/queue/join", "/gradio_api/queue/data", "/gradio_api/upload", "/gradio_api/run/predict", "/studio/save", "/studio/hello", "/assets/index.js"]
+ROUTES = [
+    "/",
+    "/config",
+    "/gradio_api/queue/join",
+    "/gradio_api/queue/data",
+    "/gradio_api/upload",
+    "/gradio_api/run/predict",
+    "/studio/save",
+    "/studio/hello",
+    "/assets/index.js",
+]
 ORIGINS = [
     "http://evil.example", "null", f"http://127.0.0.1:{PORT + 1}", "http://127.0.0.1", f"https://127.0.0.1:{PORT}", f"http://127.0.0.1:{PORT}.evil.example",
     f"http://localhost:{PORT}@evil.example", "file://", "chrome-extension://abc", "", f"http://[::1]:{PORT}",
@@ -112,7 +130,13 @@ def test_another_page_gets_nothing_done_with_or_without_the_cookie(path, origin,
 
 def test_two_origins_are_refused():
     inside = Inside()
-    scope = {"type": "http", "method": "POST", "path": "/config", "query_string": b"", "headers": [(b"host", OWN.encode())] + [(b"origin", f"http://{OWN}".encode())] * 2}
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": "/config",
+        "query_string": b"",
+        "headers": [(b"host", OWN.encode())] + [(b"origin", f"http://{OWN}".encode())] * 2,
+    }
     messages = []
 
     async def send(message):
@@ -159,7 +183,9 @@ def test_a_websocket_is_closed():
     assert [m["type"] for m in sent] == ["websocket.close"]
 
 
-@pytest.mark.parametrize("cookie", ["", f"studio-{PORT}=", f"studio-{PORT}=wrong", f"studio-{PORT + 1}={KEY}", f"studio-{PORT}={KEY}x", "studio-7860=ümlaut"])
+@pytest.mark.parametrize(
+    "cookie", ["", f"studio-{PORT}=", f"studio-{PORT}=wrong", f"studio-{PORT + 1}={KEY}", f"studio-{PORT}={KEY}x", "studio-7860=ümlaut"]
+)
 def test_without_the_token_the_door_says_what_to_do(cookie):
     answer = ask(cookie=cookie.encode().decode("latin-1"))
     assert answer.status == 401 and not answer.reached
@@ -167,7 +193,9 @@ def test_without_the_token_the_door_says_what_to_do(cookie):
 
 
 def test_the_token_is_swapped_for_a_cookie_and_leaves_the_address_bar():
-    answer = ask("/", f"token={KEY}&__theme=dark", cookie="", sec_fetch_site="cross-site", sec_fetch_mode="navigate", sec_fetch_dest="document")
+    answer = ask(
+        "/", f"token={KEY}&__theme=dark", cookie="", sec_fetch_site="cross-site", sec_fetch_mode="navigate", sec_fetch_dest="document"
+    )
     assert answer.status == 303 and answer.headers["location"] == "/?__theme=dark" and not answer.reached
     assert answer.headers["set-cookie"] == f"studio-{PORT}={KEY}; Path=/; Max-Age=2592000; HttpOnly; SameSite=Lax"
     assert ask("/", f"token={KEY}", cookie="").headers["location"] == "/"
@@ -226,5 +254,7 @@ def test_only_what_never_changes_is_kept_by_the_browser():
 
 
 def test_forwarding_headers_do_not_get_in():
-    answer = ask("/", x_forwarded_host="evil.example", forwarded="host=evil.example", x_real_ip="1.2.3.4", accept_encoding="gzip", user_agent="me")
+    answer = ask(
+        "/", x_forwarded_host="evil.example", forwarded="host=evil.example", x_real_ip="1.2.3.4", accept_encoding="gzip", user_agent="me"
+    )
     assert {name for name, _ in answer.scope["headers"]} == {b"host", b"cookie", b"user-agent"}

@@ -9,7 +9,9 @@ from studio.domain import persona
 from studio.settings import PROJECT
 
 
-@pytest.mark.parametrize(("words", "front", "back", "needed"), list(palette.pairings()), ids=lambda value: value if isinstance(value, str) else "")
+@pytest.mark.parametrize(
+    ("words", "front", "back", "needed"), list(palette.pairings()), ids=lambda value: value if isinstance(value, str) else ""
+)
 def test_every_pairing_can_be_read_in_light_and_dark(words, front, back, needed):
     assert min(palette.contrast(front[mode], back[mode]) for mode in (0, 1)) >= needed
 

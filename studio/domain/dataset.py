@@ -22,7 +22,13 @@ class Split:
 
 def teachable(conversations: Iterable[Conversation]) -> list[Conversation]:
     """Those that can be learned from as they are: visitor first, alternating, no empty line, ending with the character."""
-    return [c for c in conversations if c.turns and len(c.turns) % 2 == 0 and all(t.role == ("model" if n % 2 else "user") and t.text.strip() for n, t in enumerate(c.turns))]
+    return [
+        c
+        for c in conversations
+        if c.turns
+        and len(c.turns) % 2 == 0
+        and all(t.role == ("model" if n % 2 else "user") and t.text.strip() for n, t in enumerate(c.turns))
+    ]
 
 
 def split(conversations: Sequence[Conversation], share: float, seed: int) -> Split:
@@ -50,7 +56,12 @@ def snapshot(parts: Split) -> str:
     lines = []
     for part, conversations in (("train", parts.train), ("validation", parts.validation)):
         for c in conversations:
-            lines.append(json.dumps({"id": c.id, "title": c.title, "part": part, "messages": to_messages(c.turns)}, ensure_ascii=False, sort_keys=True) + "\n")
+            lines.append(
+                json.dumps(
+                    {"id": c.id, "title": c.title, "part": part, "messages": to_messages(c.turns)}, ensure_ascii=False, sort_keys=True
+                )
+                + "\n"
+            )
     return "".join(lines)
 
 

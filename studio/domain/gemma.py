@@ -12,7 +12,9 @@ from studio.domain.conversation import Turn
 from studio.domain.errors import StudioError
 
 BOS = "<bos>"
-_MARKS = re.compile(r"<(?=/?(?:bos|eos|pad|unk|mask|start_of_turn|end_of_turn|start_of_image|end_of_image|image_soft_token|unused\d+)>|\||(?:turn|channel|tool_call|tool_response|tool|image|audio)\|>)")
+_MARKS = re.compile(
+    r"<(?=/?(?:bos|eos|pad|unk|mask|start_of_turn|end_of_turn|start_of_image|end_of_image|image_soft_token|unused\d+)>|\||(?:turn|channel|tool_call|tool_response|tool|image|audio)\|>)"
+)
 
 
 @dataclass(frozen=True)
@@ -99,7 +101,9 @@ def rows(turns: Sequence[Turn], system: str, dialect: Dialect) -> list[list[Segm
     out = []
     for n, turn in enumerate(turns):
         if turn.role == "model":
-            out.append([Segment(prompt(turns[:n], system, dialect), False), Segment(plain(turn.text) + dialect.end, True), Segment("\n", False)])
+            out.append(
+                [Segment(prompt(turns[:n], system, dialect), False), Segment(plain(turn.text) + dialect.end, True), Segment("\n", False)]
+            )
     return out
 
 

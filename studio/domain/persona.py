@@ -28,7 +28,9 @@ class Persona:
 
     def checked(self) -> "Persona":
         """This sheet with outer spaces gone; raises StudioError where it can't be kept."""
-        tidy = replace(self, name=" ".join(self.name.split()), visitor=" ".join(self.visitor.split()) or "Visitor", system=self.system.strip())
+        tidy = replace(
+            self, name=" ".join(self.name.split()), visitor=" ".join(self.visitor.split()) or "Visitor", system=self.system.strip()
+        )
         if not tidy.name or len(tidy.name) > LONGEST_NAME:
             raise StudioError(f"A character needs a name of 1 to {LONGEST_NAME} characters. Nothing was changed.")
         if tidy.ink not in INKS:

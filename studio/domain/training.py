@@ -39,7 +39,9 @@ class Recipe:
         for name, (low, high) in limits.items():
             value = getattr(self, name)
             if not low <= value <= high:
-                raise StudioError(f"“{name.replace('_', ' ')}” is {value:g}, but has to lie between {low:g} and {high:g}. Nothing was started.")
+                raise StudioError(
+                    f"“{name.replace('_', ' ')}” is {value:g}, but has to lie between {low:g} and {high:g}. Nothing was started."
+                )
         return self
 
     def to_dict(self) -> dict[str, Any]:

@@ -31,11 +31,16 @@ def assert_own_markup(turns: Sequence[Turn], system: str, dialect: gemma.Dialect
     messages = lead + [{**m, "content": gemma.plain(m["content"])} for m in to_messages(turns)]
     pairs = [
         ("".join(s.text for s in gemma.segments(turns, system, dialect)), tokenizer.apply_chat_template(messages, tokenize=False)),
-        (gemma.prompt(turns[:-1], system, dialect), tokenizer.apply_chat_template(messages[:-1], tokenize=False, add_generation_prompt=True)),
+        (
+            gemma.prompt(turns[:-1], system, dialect),
+            tokenizer.apply_chat_template(messages[:-1], tokenize=False, add_generation_prompt=True),
+        ),
     ]
     for ours, theirs in pairs:
         if ours != theirs:
-            raise StudioError("This model's chat template is not the one its family uses, so it would learn a format it never sees again. Nothing was started. Choose another copy of the model.")
+            raise StudioError(
+                "This model's chat template is not the one its family uses, so it would learn a format it never sees again. Nothing was started. Choose another copy of the model."
+            )
 
 
 def encode(segments: Sequence[gemma.Segment], dialect: gemma.Dialect, tokenizer: PreTrainedTokenizerBase, longest: int) -> Row:
@@ -58,5 +63,7 @@ def encode(segments: Sequence[gemma.Segment], dialect: gemma.Dialect, tokenizer:
     end_id = tokenizer.convert_tokens_to_ids(dialect.end)
     marks = {start: label for label, (start, _) in zip(labels, spans, strict=True)}
     if ids.count(tokenizer.bos_token_id) != 1 or ids[0] != tokenizer.bos_token_id or any(marks.get(end) != end_id for end in ends):
-        raise StudioError("This model's tokenizer does not know Gemma's conversation marks. Nothing was started. Choose another copy of the model.")
+        raise StudioError(
+            "This model's tokenizer does not know Gemma's conversation marks. Nothing was started. Choose another copy of the model."
+        )
     return Row(ids[:longest], labels[:longest])

@@ -31,11 +31,15 @@ def fetch(folder: Path, reporter: Reporter) -> None:
             hf_hub_download(spec["repo"], file.rfilename, revision=files.sha, local_dir=folder)
             done += file.size or 0
     except GatedRepoError as error:
-        raise StudioError("This model asks for its licence to be accepted on its page first. Do that there, or choose a model without a gate.") from error
+        raise StudioError(
+            "This model asks for its licence to be accepted on its page first. Do that there, or choose a model without a gate."
+        ) from error
     except RepositoryNotFoundError as error:
         raise StudioError("This model is no longer where it was published. Choose another one, or a folder you have.") from error
     except (LocalEntryNotFoundError, HfHubHTTPError, ConnectionError) as error:
-        raise StudioError("The model could not be fetched: the internet can't be reached. What has arrived is kept. Connect, then press Download again.") from error
+        raise StudioError(
+            "The model could not be fetched: the internet can't be reached. What has arrived is kept. Connect, then press Download again."
+        ) from error
     (folder / "fetching").unlink()
     reporter.say("done")
 

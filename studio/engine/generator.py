@@ -33,7 +33,13 @@ def _pick(logits: torch.Tensor, temperature: float) -> torch.Tensor:
 
 @torch.inference_mode()
 def answer(
-    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, text: str, stops: set[int], temperature: float, most: int, stopping: Callable[[], bool] = lambda: False
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    text: str,
+    stops: set[int],
+    temperature: float,
+    most: int,
+    stopping: Callable[[], bool] = lambda: False,
 ) -> Iterator[str]:
     """Yield the growing answer to a rendered prompt, at most `most` tokens, ending at a stop token or when `stopping()`."""
     ids = torch.tensor([tokenizer.encode(text, add_special_tokens=False)], device=model.device)
@@ -79,7 +85,9 @@ class Speaker:
             self._worn[name] = changed
         self.model.set_adapter(name)
 
-    def speak(self, adapter: Path | None, turns: Sequence[Turn], system: str, temperature: float, stopping: Callable[[], bool], most: int = 300) -> Iterator[str]:
+    def speak(
+        self, adapter: Path | None, turns: Sequence[Turn], system: str, temperature: float, stopping: Callable[[], bool], most: int = 300
+    ) -> Iterator[str]:
         """Yield the growing answer of the base (`adapter` None) or of the character."""
         if adapter:
             self._wear(adapter)
@@ -89,4 +97,12 @@ class Speaker:
             raise StudioError("The answer was cut off because the conversation is very long. Start again, or remove the oldest lines.")
         plainly = self.model.disable_adapter() if adapter is None and isinstance(self.model, PeftModel) else nullcontext()
         with plainly:
-            yield from answer(self.model, self.tokenizer, text, stop_ids(self.tokenizer, self.dialect), temperature, min(most, self.context - length), stopping)
+            yield from answer(
+                self.model,
+                self.tokenizer,
+                text,
+                stop_ids(self.tokenizer, self.dialect),
+                temperature,
+                min(most, self.context - length),
+                stopping,
+            )

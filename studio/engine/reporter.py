@@ -68,7 +68,11 @@ def run(work: Callable[[Path, Reporter], None]) -> None:
     except OSError as error:
         traceback.print_exc()
         full = error.errno == 28
-        what = "The disk is full. Nothing you wrote is touched. Free some space, then go on." if full else f"A file could not be written: {error.strerror}. Nothing you wrote is touched."
+        what = (
+            "The disk is full. Nothing you wrote is touched. Free some space, then go on."
+            if full
+            else f"A file could not be written: {error.strerror}. Nothing you wrote is touched."
+        )
         reporter.say("failed", message=what)
         sys.exit(1)
     except (MemoryError, RuntimeError) as error:
@@ -82,5 +86,7 @@ def run(work: Callable[[Path, Reporter], None]) -> None:
         raise
 
 
-SHORT_OF_MEMORY = "This computer ran short of memory. Nothing you wrote is touched. Close other programs, or choose a smaller model or the Quick try."
+SHORT_OF_MEMORY = (
+    "This computer ran short of memory. Nothing you wrote is touched. Close other programs, or choose a smaller model or the Quick try."
+)
 UNEXPECTED = "Something in the studio broke. Nothing you wrote is touched. What happened is written in log.txt in this folder."

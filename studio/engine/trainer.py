@@ -114,7 +114,9 @@ def prepare(folder: Path, reporter: Reporter) -> Lesson:
     spec = json.loads((folder / "spec.json").read_text("utf-8"))
     text = (folder / "dataset.jsonl").read_text("utf-8")
     if hashlib.sha256(text.encode()).hexdigest() != spec["dataset"]["sha256"]:
-        raise NotReady("The conversations set aside for this lesson were changed on the disk. What you wrote in the studio is safe. Start the lesson over.")
+        raise NotReady(
+            "The conversations set aside for this lesson were changed on the disk. What you wrote in the studio is safe. Start the lesson over."
+        )
     recipe = training.from_dict(spec["recipe"])
     parts = dataset.from_snapshot(text)
     if not parts.train:
@@ -126,7 +128,9 @@ def prepare(folder: Path, reporter: Reporter) -> Lesson:
     system = persona.from_dict(spec["persona"], "spec.json").system
     train = rows_of(parts.train, system, dialect, tokenizer, recipe.max_length)
     validation = rows_of(parts.validation, system, dialect, tokenizer, recipe.max_length)
-    return Lesson(folder, reporter, spec, recipe, system, loader.model(model_folder, recipe.four_bit), tokenizer, dialect, train, validation)
+    return Lesson(
+        folder, reporter, spec, recipe, system, loader.model(model_folder, recipe.four_bit), tokenizer, dialect, train, validation
+    )
 
 
 def takes(lesson: Lesson, model: Any) -> list[tuple[str, str]]:
@@ -134,7 +138,9 @@ def takes(lesson: Lesson, model: Any) -> list[tuple[str, str]]:
     out = []
     for question in lesson.spec["samples"]:
         text = gemma.prompt([Turn("", "user", question)], lesson.system, lesson.dialect)
-        growing = answer(model, lesson.tokenizer, text, stop_ids(lesson.tokenizer, lesson.dialect), 0.0, LONGEST_TAKE, lambda: lesson.reporter.stopping)
+        growing = answer(
+            model, lesson.tokenizer, text, stop_ids(lesson.tokenizer, lesson.dialect), 0.0, LONGEST_TAKE, lambda: lesson.reporter.stopping
+        )
         said = "".join(list(growing)[-1:])
         if lesson.reporter.stopping:
             break  # an answer cut off in the middle is not one
@@ -163,7 +169,9 @@ class Watch(TrainerCallback):
     def on_step_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         self.began = time.monotonic()
 
-    def on_log(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, logs: dict[str, float] | None = None, **kwargs: Any) -> None:
+    def on_log(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, logs: dict[str, float] | None = None, **kwargs: Any
+    ) -> None:
         if logs and "loss" in logs:
             facts = {k: logs[k] for k in ("loss", "learning_rate", "grad_norm") if k in logs}
             self.lesson.reporter.say("step", step=state.global_step, epoch=round(state.epoch or 0, 3), **facts, **self.measured())

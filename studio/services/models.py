@@ -39,7 +39,10 @@ class Models:
     def choices(self) -> list[Choice]:
         """Every model there is to choose, the practice model first."""
         listed = [self._choice(model) for model in catalogue.MODELS]
-        own = [Choice(f"{OWN}{path}", path.name, "Your own folder.", path, "" if path.is_dir() else "The folder is gone.", _parameters(path)) for path in self._own()]
+        own = [
+            Choice(f"{OWN}{path}", path.name, "Your own folder.", path, "" if path.is_dir() else "The folder is gone.", _parameters(path))
+            for path in self._own()
+        ]
         return listed + own
 
     def _choice(self, model: catalogue.BaseModel) -> Choice:
@@ -82,7 +85,9 @@ class Models:
         if not any(folder.glob("*.safetensors")):
             missing.append("*.safetensors")
         if missing:
-            raise StudioError(f"“{folder.name}” is not a whole model: {', '.join(missing)} is missing. Choose the folder that holds these files.")
+            raise StudioError(
+                f"“{folder.name}” is not a whole model: {', '.join(missing)} is missing. Choose the folder that holds these files."
+            )
         self._dialect(folder)
         with self._lock:
             known = self._own()

@@ -30,10 +30,14 @@ def material(library: Library, models: Models, persona_id: str, model_id: str) -
     conversations = teachable(library, persona_id)
     if len(conversations) < checks.FEWEST:
         name = library.character(persona_id).persona.name
-        raise NotReady(f"{name} needs at least {checks.FEWEST} conversations. There {'is' if len(conversations) == 1 else 'are'} {len(conversations)}.")
+        raise NotReady(
+            f"{name} needs at least {checks.FEWEST} conversations. There {'is' if len(conversations) == 1 else 'are'} {len(conversations)}."
+        )
     system, dialect = library.character(persona_id).persona.system, models.dialect(model_id)
     texts = ("".join(s.text for s in gemma.segments(c.turns, system, dialect)) for c in conversations)
-    return presets.Material(len(conversations), max(models.count(model_id, text) for text in texts), models.choice(model_id).parameters, accelerated())
+    return presets.Material(
+        len(conversations), max(models.count(model_id, text) for text in texts), models.choice(model_id).parameters, accelerated()
+    )
 
 
 def accelerated() -> bool:

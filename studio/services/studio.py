@@ -25,4 +25,11 @@ class Studio:
 def assemble(settings: Settings) -> Studio:
     """The services over one home folder. Raises Busy while another studio has it."""
     library = Library(settings.home, settings.bundled)
-    return Studio(settings, library, Jobs(library, settings.project), Models(settings.practice_model, library, settings.offline), Voice(), Ollama(None))
+    return Studio(
+        settings,
+        library,
+        Jobs(library, settings.project),
+        Models(settings.practice_model, library, settings.offline),
+        Voice(),
+        Ollama(None),
+    )

@@ -15,9 +15,7 @@ from studio.tabs.standing import brief, day, path
 from studio.tabs.wiring import Pick, bind, go, html, says
 
 LAST = "This is the only character, so it stays. Make another one first, then move this one to the bin."
-WELCOME = (
-    "Write a few dozen short conversations. Your computer studies them and learns the voice. No account, no internet, and nothing you write leaves this machine."
-)
+WELCOME = "Write a few dozen short conversations. Your computer studies them and learns the voice. No account, no internet, and nothing you write leaves this machine."
 PARTS = 15  # components that change with the open character, see `build`
 PICTURE = '<div class="picture"><i></i></div>'
 # Which character was open last is remembered by the browser, not by the studio: it is about this window. "new" stands for one without an id yet.
@@ -173,7 +171,13 @@ def discard(studio: Studio, persona_id: str) -> list[Any]:
     name = studio.library.character(persona_id).persona.name
     studio.library.delete(persona_id)
     following = cast(studio, "")
-    return [following, reink(studio, following["value"]), gr.update(visible=True), f"{name} moved to the bin. It stays there for 30 days.", persona_id]
+    return [
+        following,
+        reink(studio, following["value"]),
+        gr.update(visible=True),
+        f"{name} moved to the bin. It stays there for 30 days.",
+        persona_id,
+    ]
 
 
 def put_back(studio: Studio, persona_id: str | None) -> list[Any]:
@@ -213,9 +217,23 @@ def build(studio: Studio, persona: gr.Radio) -> None:
                     around = gr.Button("", size="lg", visible=False)
             with gr.Column(elem_classes=["pitch", "folio"], min_width=320, visible=False) as panel:
                 title = says("A new character", "kick", label="What this is", show_label=False, container=False)
-                name = gr.Textbox(label="Name", max_length=LONGEST_NAME, placeholder="Grandmother Pim", elem_classes="storied", interactive=True)
-                line = gr.Textbox(label="Who is this, in one line", max_length=200, placeholder="A retired sea captain who knits", elem_classes="storied", interactive=True)
-                colour = gr.Radio([(ink_name.capitalize(), ink_name) for ink_name in INKS], value=INKS[0], label="Ink", interactive=True, elem_classes="inks")
+                name = gr.Textbox(
+                    label="Name", max_length=LONGEST_NAME, placeholder="Grandmother Pim", elem_classes="storied", interactive=True
+                )
+                line = gr.Textbox(
+                    label="Who is this, in one line",
+                    max_length=200,
+                    placeholder="A retired sea captain who knits",
+                    elem_classes="storied",
+                    interactive=True,
+                )
+                colour = gr.Radio(
+                    [(ink_name.capitalize(), ink_name) for ink_name in INKS],
+                    value=INKS[0],
+                    label="Ink",
+                    interactive=True,
+                    elem_classes="inks",
+                )
                 with gr.Row(elem_classes="acts"):
                     make = gr.Button("Make this character", variant="primary", size="lg")
                     leave = gr.Button("Not now", size="lg")
@@ -258,9 +276,13 @@ def build(studio: Studio, persona: gr.Radio) -> None:
     start.click(bind(compose, studio), None, [*panels, *fields], **quiet)
     change.click(bind(revise, studio), persona, [*panels, *fields], **quiet)
     leave.click(bind(shut, studio), None, panels, **quiet)
-    make.click(bind(keep, studio), [edited, name, line, colour], [*panels, persona, ink], js=STARTED, **quiet).success(js=OPEN_THIS, **refresh)
+    make.click(bind(keep, studio), [edited, name, line, colour], [*panels, persona, ink], js=STARTED, **quiet).success(
+        js=OPEN_THIS, **refresh
+    )
     copy.click(bind(duplicate, studio), persona, [persona, ink], js=STARTED, **quiet).success(None, persona, None, js=REMEMBER)
-    throw.click(bind(discard, studio), persona, [persona, ink, told, news, gone], js=STARTED, **quiet).success(None, persona, None, js=REMEMBER)
+    throw.click(bind(discard, studio), persona, [persona, ink, told, news, gone], js=STARTED, **quiet).success(
+        None, persona, None, js=REMEMBER
+    )
     undo.click(bind(put_back, studio), gone, [persona, ink, told, drawer], js=STARTED, **quiet).success(None, persona, None, js=REMEMBER)
     bin_button.click(bind(open_bin, studio), None, [drawer, thrown], **quiet)
     back.click(bind(put_back, studio), thrown, [persona, ink, told, drawer], js=STARTED, **quiet).success(None, persona, None, js=REMEMBER)

@@ -83,7 +83,9 @@ def lede(stand: Standing) -> str:
     if stand.step == 4 and stand.learned:
         return f"It learned from {_conversations(stand.learned.conversations)} on {day(stand.learned.at)}. Ask {name} something it has never been asked."
     if stand.step == 5 and stand.exported:
-        return f"One file holds all that {name} learned, made on {day(stand.exported)}. It runs in Ollama, a free app, on other computers too."
+        return (
+            f"One file holds all that {name} learned, made on {day(stand.exported)}. It runs in Ollama, a free app, on other computers too."
+        )
     if stand.step == 3:
         return f"There are {written}. Now your computer can study them and answer in the same voice. Nothing you wrote leaves this machine."
     if stand.step == 2:
@@ -97,7 +99,12 @@ def next_step(stand: Standing, name: str) -> tuple[str, str]:
         return "train", f"Watch {name} learn"
     if stand.step == 1:
         return "write", "Keep writing" if stand.character.conversations else "Write the first conversation"
-    return {2: ("prepare", "Go to Prepare"), 3: ("train", f"Teach {name}"), 4: ("chat", f"Talk to {name}"), 5: ("export", f"Export {name}")}[stand.step]
+    return {
+        2: ("prepare", "Go to Prepare"),
+        3: ("train", f"Teach {name}"),
+        4: ("chat", f"Talk to {name}"),
+        5: ("export", f"Export {name}"),
+    }[stand.step]
 
 
 def path(stand: Standing | None) -> str:
@@ -108,7 +115,9 @@ def path(stand: Standing | None) -> str:
     for n, (title, note) in enumerate(STEPS, 1):
         state = "now" if n == here else "done" if n in done else "next"
         mark = {"now": "You are here", "done": "Done", "next": ""}[state]
-        rows.append(f'<li class="{state}"><span class="n" aria-hidden="true">{n}</span><b>{title} <em>{mark}</em></b><span>{done.get(n, note)}</span></li>')
+        rows.append(
+            f'<li class="{state}"><span class="n" aria-hidden="true">{n}</span><b>{title} <em>{mark}</em></b><span>{done.get(n, note)}</span></li>'
+        )
     return f'<ol class="path">{"".join(rows)}</ol>'
 
 

@@ -79,5 +79,8 @@ def says(value: str = "", *classes: str, label: str = "", edit: bool = False, **
 
 def ticks(rows: Iterable[tuple[str, str, str, str]]) -> str:
     """A list of checks as markup: (`ok`, `look`, `bad` or `wait`; title; sentence; expert word). The studio's own words only."""
-    lines = (f'<li class="{state}"><b>{title}</b><span>{line}</span>{f"<small>{expert}</small>" if expert else ""}</li>' for state, title, line, expert in rows)
+    lines = (
+        f'<li class="{state}"><b>{title}</b><span>{line}</span>{f"<small>{expert}</small>" if expert else ""}</li>'
+        for state, title, line, expert in rows
+    )
     return f'<ul class="ticks">{"".join(lines)}</ul>'

@@ -70,7 +70,9 @@ def main() -> None:
         text = "".join(list(speaker.speak(given.adapter, (Turn("0", "user", question),), system, 0.0, lambda: False))[-1:])
         answers.append({"question": question, "answer": text, "loops": loops(text), "copied": text in examples})
         print(f"{question}\n    {text}{'   [loops]' if loops(text) else ''}{'   [copied]' if text in examples else ''}")
-    print(f"{sum(a['loops'] for a in answers)} loop, {sum(a['copied'] for a in answers)} word for word from the examples, of {len(answers)}")
+    print(
+        f"{sum(a['loops'] for a in answers)} loop, {sum(a['copied'] for a in answers)} word for word from the examples, of {len(answers)}"
+    )
     if given.json:
         given.json.write_text(json.dumps(answers, indent=1, ensure_ascii=False) + "\n", "utf-8")
 

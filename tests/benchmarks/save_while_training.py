@@ -46,7 +46,11 @@ def saves(client: TestClient, studio: Studio, persona_id: str, count: int) -> li
 
 def figures(spent: list[float]) -> dict[str, float]:
     """Median, 95th percentile and worst, in ms."""
-    return {"p50": round(statistics.median(spent), 1), "p95": round(statistics.quantiles(spent, n=20)[-1], 1), "worst": round(max(spent), 1)}
+    return {
+        "p50": round(statistics.median(spent), 1),
+        "p95": round(statistics.quantiles(spent, n=20)[-1], 1),
+        "worst": round(max(spent), 1),
+    }
 
 
 def main() -> None:
@@ -62,7 +66,9 @@ def main() -> None:
         client, who = TestClient(app), studio.library.characters()[0].id
         quiet = figures(saves(client, studio, who, given.saves))
         recipe = orders.recipe_for(studio.library, studio.models, who, catalogue.PRACTICE, "patient")
-        folder = orders.order_lesson(studio.library, studio.models, who, catalogue.PRACTICE, "patient", replace(recipe, epochs=200, patience=100))
+        folder = orders.order_lesson(
+            studio.library, studio.models, who, catalogue.PRACTICE, "patient", replace(recipe, epochs=200, patience=100)
+        )
         studio.jobs.start("train", folder)
         while not any(event["kind"] == "step" for event in studio.jobs.events(folder)):
             assert studio.jobs.state(folder) == "running", (folder / "log.txt").read_text("utf-8")[-2000:]

@@ -119,7 +119,14 @@ def test_a_killed_studio_has_every_saved_word_and_the_true_state_of_the_lesson(o
     stop = page.get_by_role("button", name="Stop and keep what is learned")
     expect(stop).to_be_visible(timeout=60_000)
     room(page, "Write")
-    expect(page.locator("#write-editor li[data-role=model] textarea").first).to_have_value(re.compile("Typed before the power went"), timeout=30_000)
+    expect(page.locator("#write-editor li[data-role=model] textarea").first).to_have_value(
+        re.compile("Typed before the power went"), timeout=30_000
+    )
     room(page, "Train")
     stop.click()
-    until(lambda: any('"kind": "stopped"' in file.read_text() or '"kind": "done"' in file.read_text() for file in folder.glob("*/events.jsonl")), seconds=120)
+    until(
+        lambda: any(
+            '"kind": "stopped"' in file.read_text() or '"kind": "done"' in file.read_text() for file in folder.glob("*/events.jsonl")
+        ),
+        seconds=120,
+    )

@@ -20,7 +20,12 @@ def tokenizer():
 
 
 def test_exactly_the_replies_and_their_ends_are_learned(tokenizer):
-    turns = (Turn("a", "user", "Who goes there?"), Turn("b", "model", " Only me. "), Turn("c", "user", "Who is me?"), Turn("d", "model", "The one who is here.\n\nStill here."))
+    turns = (
+        Turn("a", "user", "Who goes there?"),
+        Turn("b", "model", " Only me. "),
+        Turn("c", "user", "Who is me?"),
+        Turn("d", "model", "The one who is here.\n\nStill here."),
+    )
     row = encode(gemma.segments(turns, "You are Echo.", gemma.GEMMA3), gemma.GEMMA3, tokenizer, 512)
     learned = tokenizer.decode([token for token, label in zip(row.ids, row.labels, strict=True) if label != IGNORED])
     assert learned == "Only me.<end_of_turn>The one who is here.\n\nStill here.<end_of_turn>"

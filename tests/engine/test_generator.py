@@ -19,7 +19,9 @@ HELLO = (Turn("0", "user", "Hello!"),)
 @pytest.fixture
 def adapter(tmp_path):
     torch.manual_seed(0)
-    model = get_peft_model(loader.model(PRACTICE), LoraConfig(r=4, lora_alpha=64, target_modules=["q_proj", "down_proj"], init_lora_weights=False))
+    model = get_peft_model(
+        loader.model(PRACTICE), LoraConfig(r=4, lora_alpha=64, target_modules=["q_proj", "down_proj"], init_lora_weights=False)
+    )
     model.save_pretrained(tmp_path / "pip-1")
     return tmp_path / "pip-1"
 
@@ -59,6 +61,8 @@ def test_an_adapter_that_is_gone_is_named(tmp_path):
 def test_it_stops_when_asked():
     speaker = Speaker(PRACTICE)
     heard = []
-    for growing in answer(speaker.model, speaker.tokenizer, gemma.prompt(HELLO, "", speaker.dialect), set(), 0.0, 50, lambda: len(heard) >= 3):
+    for growing in answer(
+        speaker.model, speaker.tokenizer, gemma.prompt(HELLO, "", speaker.dialect), set(), 0.0, 50, lambda: len(heard) >= 3
+    ):
         heard.append(growing)
     assert len(heard) == 3

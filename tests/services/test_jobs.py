@@ -82,7 +82,14 @@ def test_a_lesson_leaves_an_adapter_that_knows_the_unseen_conversations_better(l
     result = json.loads((folder / "result.json").read_text())
     assert result["validation_nll_adapter"] < 0.7 * result["validation_nll_base"]
     assert result["train_examples"] == 22 and result["validation_examples"] == 2
-    assert {p.name for p in folder.iterdir()} >= {"adapter_model.safetensors", "adapter_config.json", "spec.json", "dataset.jsonl", "events.jsonl", "log.txt"}
+    assert {p.name for p in folder.iterdir()} >= {
+        "adapter_model.safetensors",
+        "adapter_config.json",
+        "spec.json",
+        "dataset.jsonl",
+        "events.jsonl",
+        "log.txt",
+    }
     seen = progress.lesson(jobs.events(folder))
     assert seen.unseen[0][0] == 0 and seen.best_step == result["best_step"]
     assert {epoch for epoch, _, _ in seen.takes} >= {0.0} and len(seen.takes) % 3 == 0

@@ -37,7 +37,14 @@ def taught(library, identifier):
     """A lesson that ended."""
     folder = library.new_folder("adapters", identifier)
     sheet = library.character(identifier).persona.to_dict()
-    spec = {"kind": "train", "persona_id": identifier, "persona": sheet, "model": "practice", "dataset": {"conversations": 31}, "created": AT}
+    spec = {
+        "kind": "train",
+        "persona_id": identifier,
+        "persona": sheet,
+        "model": "practice",
+        "dataset": {"conversations": 31},
+        "created": AT,
+    }
     (folder / "spec.json").write_text(json.dumps(spec))
     (folder / "result.json").write_text(json.dumps({"finished": AT}))
     (folder / "adapter_model.safetensors").write_bytes(b"")
