@@ -1,5 +1,6 @@
 """Home: who there is, where the open character stands, and the next thing to do."""
 
+import html as markup
 from dataclasses import replace
 from textwrap import shorten
 from typing import Any
@@ -30,7 +31,9 @@ PRESS_NEW = f"() => {{ ({go('home')})(); document.querySelector('#start').click(
 
 # ---------------------------------------------------------------- handlers
 def opening(studio: Studio, remembered: str | None) -> dict[str, Any]:
-    """The cast as the page opens: the character that was open last, else the first."""
+    """The cast as the page opens: the character that was open last, else the first. What the library had to mend is said, and stays until it is closed."""
+    for notice in studio.library.notices():
+        gr.Warning(markup.escape(notice, quote=False), title="Please read", duration=None)
     return cast(studio, remembered or "")
 
 

@@ -210,3 +210,11 @@ def test_the_page_opens_with_the_character_that_was_open_last(studio):
     assert home.opening(studio, second)["value"] == second
     assert home.opening(studio, "gone")["value"] == first
     assert home.opening(studio, None)["value"] == first
+
+
+def test_what_the_library_had_to_mend_is_said_as_the_page_opens(studio, monkeypatch):
+    said = []
+    monkeypatch.setattr(studio.library, "notices", lambda: ["A copy of <Pip> was used."])
+    monkeypatch.setattr(home.gr, "Warning", lambda words, **options: said.append((words, options["duration"])))
+    home.opening(studio, None)
+    assert said == [("A copy of &lt;Pip&gt; was used.", None)]
