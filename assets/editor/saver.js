@@ -44,12 +44,12 @@ export class Saver {
     this.busy = null;
     if (end.ok) this.show("saved", "");
     else if (end.held) this.show("held", "");
-    else if (end.refused) this.show("refused", end.refused);
-    else this.#later(end.failed);
+    else if (end.refused) this.#later("refused", end.refused);        // a full disk may have room again in a while
+    else this.#later("waiting", end.failed);
   }
-  #later(sentence) {
-    this.wait = Math.min(15_000, this.wait * 2 || 1000);
+  #later(kind, sentence) {
+    this.wait = kind === "refused" ? 15_000 : Math.min(15_000, this.wait * 2 || 1000);
     this.timer = setTimeout(() => this.save(), this.wait);
-    this.show("waiting", sentence);
+    this.show(kind, sentence);
   }
 }
