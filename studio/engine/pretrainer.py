@@ -32,6 +32,9 @@ HERE = Path(__file__).resolve().parents[2]
 SPACE = "▁"
 WIDTHS = (32, 48, 64, 96, 128, 160, 192, 256, 320)  # tokens; the lengths rows are padded to
 WINDOW = 40  # steps whose rows are drawn together
+SAFE_EVERY = 400  # steps between safe copies, a multiple of WINDOW
+TOLD_EVERY = 100  # steps between lines of the curve
+SAMPLE = 60_000  # conversations the vocabulary is made from
 
 
 @dataclass(frozen=True)
@@ -204,7 +207,7 @@ def make_tokenizer(recipe: Recipe, texts: Texts) -> Tokenizer:
     """A SentencePiece-style BPE with byte fallback and Gemma's control tokens, in Gemma 3's own tokenizer.json shape."""
     rng = random.Random(recipe.seed)
     lines: list[str] = []
-    for _ in range(60_000):
+    for _ in range(SAMPLE):
         turns, system, _ = texts.draw(rng)
         lines += [t.text for t in turns] + [system]
     trainer = Tokenizer(models.BPE())
@@ -369,7 +372,7 @@ TEMPLATE = (
 
 
 def pretrain(recipe: Recipe, folder: Path, work: Path, out: Path) -> None:
-    """Train from nothing or from the last safe copy in `work`; write `out` at the end. Prints a line every 100 steps."""
+    """Train from nothing or from the last safe copy in `work`; write `out` at the end. Prints the curve as it grows."""
     work.mkdir(parents=True, exist_ok=True)
     texts = Texts(recipe, folder)
     kept = work / "tokenizer.json"
@@ -394,6 +397,7 @@ def pretrain(recipe: Recipe, folder: Path, work: Path, out: Path) -> None:
         model.load_state_dict(state["model"])
         for optimizer, kept_state in zip(optimizers, state["optimizers"], strict=True):
             optimizer.load_state_dict(kept_state)
+        torch.set_rng_state(state["random"])
         step, curve = state["step"], state["curve"]
     print(
         f"{sum(p.numel() for p in model.parameters()):,} parameters, {tokenizer.get_vocab_size()} pieces, from step {step} of {recipe.steps}",
@@ -417,16 +421,23 @@ def pretrain(recipe: Recipe, folder: Path, work: Path, out: Path) -> None:
         step += 1
         tokens += int(batch["attention_mask"].sum())
         losses.append(float(loss.detach()))
-        if step % 100 == 0:
+        if step % TOLD_EVERY == 0:
             line = {"step": step, "loss": sum(losses) / len(losses), "learning_rate": rate(recipe, step)}
-            if step % 400 == 0 or step == recipe.steps:
+            if step % SAFE_EVERY == 0 or step == recipe.steps:
                 line |= {f"held_{name}": surprise(model, rows) for name, rows in held.items()}
             print(json.dumps(line | {"tokens_per_second": round(tokens / (time.monotonic() - since))}), flush=True)
             curve.append(line)
             since, tokens, losses = time.monotonic(), 0, []
-        if step % 400 == 0 or step == recipe.steps:
+        if step % SAFE_EVERY == 0 or step == recipe.steps:
             save_state(
-                safe, {"model": model.state_dict(), "optimizers": [o.state_dict() for o in optimizers], "step": step, "curve": curve}
+                safe,
+                {
+                    "model": model.state_dict(),
+                    "optimizers": [o.state_dict() for o in optimizers],
+                    "random": torch.get_rng_state(),
+                    "step": step,
+                    "curve": curve,
+                },
             )
     publish(recipe, model, tokenizer, out)
     with open(out / "curve.csv", "w", newline="", encoding="utf-8") as file:
