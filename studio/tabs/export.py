@@ -184,6 +184,7 @@ def _adapter(studio: Studio, persona_id: str, lesson: str | None) -> Adapter:
 def _start(studio: Studio, persona_id: str, lesson: str | None, file: sizes.FileKind, name: str) -> Path:
     adapter = _adapter(studio, persona_id, lesson)
     folder = orders.order_export(studio.library, adapter.folder, file, checked_name(name.strip()))
+    studio.voice.rest()  # the file is made with the whole model in memory: not beside another copy of it
     try:
         studio.jobs.start("export", folder)
     except StudioError:

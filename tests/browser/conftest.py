@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import httpx
+import psutil
 import pytest
 from playwright.sync_api import expect, sync_playwright
 
@@ -42,8 +43,16 @@ class Running:
         raise AssertionError(f"The studio did not answer:\n{(self.home / 'test.log').read_text()[-2000:]}")
 
     def kill(self):
+        """As a power cut would, but a lesson under way lives on: it is a process of its own."""
         self.child.kill()
         self.child.wait()
+
+    def end(self):
+        """The studio and whatever still works in its home."""
+        self.kill()
+        for process in psutil.process_iter(["cmdline"]):
+            if any(str(self.home) in word for word in process.info["cmdline"] or ()):
+                process.kill()
 
 
 @pytest.fixture(scope="session")
@@ -63,7 +72,7 @@ def browser():
 def studio_running(tmp_path_factory):
     running = Running(tmp_path_factory.mktemp("studio") / "home").start()
     yield running
-    running.kill()
+    running.end()
 
 
 @pytest.fixture(scope="session")
@@ -76,7 +85,7 @@ def own_studio(tmp_path):
     """A studio for one test, which may kill it."""
     running = Running(tmp_path / "home").start()
     yield running
-    running.kill()
+    running.end()
 
 
 @pytest.fixture
