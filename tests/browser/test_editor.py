@@ -5,7 +5,7 @@ import re
 import httpx
 import pytest
 
-pytestmark = [pytest.mark.unproven, pytest.mark.browser]
+pytestmark = pytest.mark.browser
 expect = pytest.importorskip("playwright.sync_api").expect
 
 EDITOR = "document.querySelector('.ps').editor"

@@ -60,7 +60,7 @@ def test_of_a_practice_exchange_only_the_answers_are_learned(texts):
     ]
     ids, labels = texts.encode(turns, "You are Sam, a toad.", False)
     assert texts.tokenizer.decode([token for token in labels if token != -100], skip_special_tokens=False) == (
-        "Yes, it smells good.<end_of_turn>\nIt is wet.<end_of_turn>\n"
+        "Yes, it smells good.<end_of_turn>It is wet.<end_of_turn>"
     )
     assert texts.tokenizer.decode(ids, skip_special_tokens=False) == gemma.prompt(turns, "You are Sam, a toad.", gemma.GEMMA3).removesuffix(
         "<start_of_turn>model\n"
