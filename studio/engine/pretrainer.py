@@ -50,7 +50,7 @@ class Recipe:
     window: int = 256
     longest: int = WIDTHS[-1]  # tokens in a row; longer conversations are cut at a visitor's turn
     batch_tokens: int = 4096
-    steps: int = 3000
+    steps: int = 2000
     warmup: int = 100
     learning_rate: float = 2.5e-3
     weight_decay: float = 0.1
