@@ -388,7 +388,7 @@ def pretrain(recipe: Recipe, folder: Path, work: Path, out: Path) -> None:
     rng = random.Random(0)
     held = {
         "borrowed": [texts.encode(*borrowed(rng, r), True) for r in texts.held["borrowed"]],
-        "own": [texts.encode(*written(rng, s, [s]), False) for s in texts.held["own"]],
+        "own": [texts.encode(*written(rng, s, texts.held["own"]), False) for s in texts.held["own"]],
     }
     step, curve = 0, []
     safe = work / "state.pt"

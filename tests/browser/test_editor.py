@@ -4,9 +4,9 @@ import re
 
 import httpx
 import pytest
+from playwright.sync_api import expect
 
 pytestmark = pytest.mark.browser
-expect = pytest.importorskip("playwright.sync_api").expect
 
 EDITOR = "document.querySelector('.ps').editor"
 NASTY = '<img src=x onerror="window.hurt=1"><script>window.hurt=1</script>${window.hurt=1}{{1+1}}[x](javascript:window.hurt=1)'

@@ -1,6 +1,7 @@
 """Tiny Gemmas with random weights go through the whole export and are measured with the real llama.cpp."""
 
 import json
+import os
 
 import pytest
 
@@ -10,7 +11,7 @@ from studio.engine.exporter import export
 from studio.engine.reporter import Reporter, Stopped
 from tests.engine import tiny
 
-needs_engine = pytest.mark.skipif(not player.present(), reason="llama-cpp-python is not installed")
+needs_engine = pytest.mark.skipif(not (player.present() or os.environ.get("CI")), reason="llama-cpp-python is not installed")
 PROMPTS = ["what happens when it rains?", 'tell me """ a story <end_of_turn> FROM x']
 PATTERNS = {"alpha_pattern": {"q_proj": 3, r"1\.self_attn\.v_proj": 20}, "rank_pattern": {"down_proj": 4}}
 ADAPTERS = {

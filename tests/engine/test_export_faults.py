@@ -8,13 +8,13 @@ import pytest
 from gguf import GGUFReader, TokenType
 
 from studio.domain import gemma
-from studio.engine import certifier, player
+from studio.engine import certifier
 from studio.engine.answerer import Answerer
 from studio.engine.certifier import Certifier
 from tests.engine import tiny
-from tests.engine.test_export import made
+from tests.engine.test_export import made, needs_engine
 
-pytestmark = pytest.mark.skipif(not player.present(), reason="llama-cpp-python is not installed")
+pytestmark = needs_engine
 
 
 @pytest.fixture(scope="module")

@@ -2,16 +2,12 @@
 
 from pathlib import Path
 
-import pytest
-
-from studio.engine import player
-from tests.engine.test_export import made
+from tests.engine.test_export import made, needs_engine
 
 PRACTICE = Path(__file__).resolve().parents[2] / "assets" / "practice-model"
 
 
-@pytest.mark.skipif(not (PRACTICE / "model.safetensors").exists(), reason="assets/practice-model is not there")
-@pytest.mark.skipif(not player.present(), reason="llama-cpp-python is not installed")
+@needs_engine
 def test_the_practice_model_speaks_from_a_file_as_in_the_app(tmp_path):
     prompts = ["Hello! What is your name?", "What do you like to eat?", "What happens when it rains?"]
     result = made(

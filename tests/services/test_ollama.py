@@ -177,10 +177,13 @@ def test_an_end_without_success_is_no_success(stand_in, ollama, gguf, card):
         list(ollama.create("biscuit", gguf, card))
 
 
-def test_a_listener_who_leaves_ends_the_sending(ollama, gguf, card):
+def test_a_listener_who_leaves_ends_the_sending_and_may_come_back(stand_in, ollama, gguf, card):
     told = ollama.create("biscuit", gguf, card)
     next(told)
     told.close()
+    assert stand_in.orders == []
+    list(ollama.create("biscuit", gguf, card))
+    assert len(stand_in.orders) == 1
 
 
 def test_names_ollama_would_refuse_are_refused_here(ollama, gguf, card):

@@ -250,8 +250,9 @@ def test_every_answering_handler_streams():
     assert inspect.isgeneratorfunction(chat.ask) and inspect.isgeneratorfunction(chat.again)
 
 
-def test_the_tab_can_be_built(taught):
-    with gr.Blocks():
+def test_everything_that_can_be_pressed_is_answered(taught):
+    with gr.Blocks() as page:
         persona = gr.Radio([])
         with gr.Tabs():
             chat.build(taught[0], persona)
+    assert {"ask", "again", "hush", "keep", "restart", "visit"} <= {listener.name for listener in page.fns.values()}

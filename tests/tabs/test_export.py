@@ -288,8 +288,9 @@ def test_a_stop_says_that_what_was_learned_is_safe(taught):
     assert "what was learned is safe" in export.watch(studio, who, "", "").note["value"]
 
 
-def test_the_tab_can_be_built(taught):
-    with gr.Blocks():
+def test_everything_that_can_be_pressed_is_answered(taught):
+    with gr.Blocks() as page:
         persona = gr.Radio([])
         with gr.Tabs():
             export.build(taught[0], persona)
+    assert {"visit", "make", "send", "watch", "deliver", "stop"} <= {listener.name for listener in page.fns.values()}
