@@ -1,5 +1,6 @@
 """The grammar the practice model's own training text is written in: `(a|b)` picks one, `[word]` takes one from a list."""
 
+import math
 import random
 import re
 from dataclasses import dataclass
@@ -11,6 +12,11 @@ _SLOT = re.compile(r"\[([a-z]+)(\d*)\]")
 _CHOICE = re.compile(r"\(([^()]*\|[^()]*)\)")
 
 
+def letters(text: str) -> str:
+    """The letters of a text, small, and nothing else."""
+    return "".join(c for c in text.lower() if c.isalpha())
+
+
 @dataclass(frozen=True)
 class Sketch:
     """One written exchange with its open places; `lines` alternate visitor, answer."""
@@ -18,6 +24,23 @@ class Sketch:
     lines: tuple[str, ...]
     lists: dict[str, tuple[str, ...]]
     system: str
+
+    @property
+    def variety(self) -> float:
+        """How much the exchange can vary, in bits: the base-2 logarithm of the number of its expansions."""
+        choices = [match[1].count("|") + 1 for line in self.lines for match in _CHOICE.finditer(line)]
+        slots = {match[0]: len(self.lists[match[1]]) for line in self.lines for match in _SLOT.finditer(line)}
+        return sum(math.log2(n) for n in [*choices, *slots.values()])
+
+    def asks(self, question: str) -> bool:
+        """Whether some expansion has `question` as a visitor's line; only the letters count."""
+        wanted = letters(question)
+        for line in self.lines[::2]:
+            opened = _SLOT.sub(lambda match: f"({'|'.join(self.lists[match[1]])})", line)
+            pattern = "".join({"(": "(?:", "|": "|", ")": ")"}.get(c) or letters(c) for c in opened)
+            if re.fullmatch(pattern, wanted):
+                return True
+        return False
 
     def expand(self, rng: random.Random) -> list[str]:
         """One finished exchange: the same slot name gets the same word throughout, `[word2]` a different one."""

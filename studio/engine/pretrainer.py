@@ -50,11 +50,11 @@ class Recipe:
     window: int = 256
     longest: int = WIDTHS[-1]  # tokens in a row; longer conversations are cut at a visitor's turn
     batch_tokens: int = 4096
-    steps: int = 2000
+    steps: int = 6000
     warmup: int = 100
     learning_rate: float = 2.5e-3
     weight_decay: float = 0.1
-    dropout: float = 0.05  # on what each attention and MLP adds; the text is small and is read many times
+    dropout: float = 0.1  # on what each attention and MLP adds; the text is small and is read many times
     own: float = 0.45  # share of rows written for this project in the neutral voice
     voices: float = 0.35  # share of rows in the other voices
     topical: float = 0.07  # share of rows from Topical-Chat; the rest is Synthetic-Persona-Chat
@@ -114,12 +114,23 @@ def typed(rng: random.Random, line: str) -> str:
     return line.rstrip(".?!") or line if rng.random() < 0.15 else line
 
 
-def written(rng: random.Random, sketch: smalltalk.Sketch, pool: list[smalltalk.Sketch]) -> tuple[list[Turn], str]:
+class Pool:
+    """The practice exchanges of one voice. One that can be said in many ways is drawn more often than one that is always the same."""
+
+    def __init__(self, sketches: list[smalltalk.Sketch]) -> None:
+        self.sketches = sketches
+        self.weights = list(itertools.accumulate(1 + s.variety for s in sketches))
+
+    def draw(self, rng: random.Random) -> smalltalk.Sketch:
+        """One exchange, by its variety."""
+        return rng.choices(self.sketches, cum_weights=self.weights)[0]
+
+
+def written(rng: random.Random, sketch: smalltalk.Sketch, pool: Pool) -> tuple[list[Turn], str]:
     """A practice exchange; now and then several of the same voice in a row, so that the model has seen a subject change."""
     lines = sketch.expand(rng)
     while rng.random() < 0.35 and len(lines) < 8:
-        other = rng.choice(pool)
-        lines += other.expand(rng)
+        lines += pool.draw(rng).expand(rng)
     return [Turn("", "model", line) if n % 2 else Turn("", "user", typed(rng, line)) for n, line in enumerate(lines)], sketch.system
 
 
@@ -133,30 +144,32 @@ class Texts:
         self.recipe, self.tokenizer, self.end = recipe, tokenizer, controls().index("<end_of_turn>")
         self.persona = corpus(folder, "synthetic-persona-chat.jsonl")
         self.topical = corpus(folder, "topical-chat.jsonl")
-        self.own = sketches(HERE / "assets/practice-text/neutral")
-        self.voices: dict[str, list[smalltalk.Sketch]] = {}
+        own = sketches(HERE / "assets/practice-text/neutral")
+        voices: dict[str, list[smalltalk.Sketch]] = {}
         for sketch in sketches(HERE / "assets/practice-text/voices"):
-            self.voices.setdefault(sketch.system, []).append(sketch)
-        # The last conversations of each source are never learned: they measure.
-        self.held = {"borrowed": self.persona[-60:], "own": self.own[::25]}
+            voices.setdefault(sketch.system, []).append(sketch)
+        self.voices = {system: Pool(of) for system, of in voices.items()}
+        # These are never learned: they measure.
+        self.held_borrowed, self.held_own = self.persona[-60:], Pool(own[::25])
         self.persona, self.topical = self.persona[:-60], self.topical[:-60]
-        self.own = [s for n, s in enumerate(self.own) if n % 25]
+        self.own = Pool([s for n, s in enumerate(own) if n % 25])
 
     def digest(self) -> str:
         """A hash over all text in use, kept in the recipe file."""
-        parts = (self.persona, self.topical, [asdict(s) for s in self.own], {k: [asdict(s) for s in v] for k, v in self.voices.items()})
+        voices = {system: [asdict(s) for s in pool.sketches] for system, pool in self.voices.items()}
+        parts = (self.persona, self.topical, [asdict(s) for s in self.own.sketches], voices)
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
     def draw(self, rng: random.Random) -> tuple[list[Turn], str, bool]:
         """One conversation, its system text, and whether the visitor's side is learned too."""
         share = rng.random()
         if share < self.recipe.own:
-            return *written(rng, rng.choice(self.own), self.own), False
+            return *written(rng, self.own.draw(rng), self.own), False
         if share < self.recipe.own + self.recipe.voices:
             pool = self.voices[rng.choice(sorted(self.voices))]
-            return *written(rng, rng.choice(pool), pool), False
-        pool = self.topical if share > 1 - self.recipe.topical else self.persona
-        return *borrowed(rng, rng.choice(pool)), True
+            return *written(rng, pool.draw(rng), pool), False
+        records = self.topical if share > 1 - self.recipe.topical else self.persona
+        return *borrowed(rng, rng.choice(records)), True
 
     def encode(self, turns: list[Turn], system: str, everything: bool) -> Row:
         """One row, cut to the recipe's length at the end of a turn where possible.
@@ -387,8 +400,8 @@ def pretrain(recipe: Recipe, folder: Path, work: Path, out: Path) -> None:
     forward = torch.compile(model, dynamic=True) if shutil.which("g++") or shutil.which("clang++") else model
     rng = random.Random(0)
     held = {
-        "borrowed": [texts.encode(*borrowed(rng, r), True) for r in texts.held["borrowed"]],
-        "own": [texts.encode(*written(rng, s, texts.held["own"]), False) for s in texts.held["own"]],
+        "borrowed": [texts.encode(*borrowed(rng, r), True) for r in texts.held_borrowed],
+        "own": [texts.encode(*written(rng, s, texts.held_own), False) for s in texts.held_own.sketches],
     }
     step, curve = 0, []
     safe = work / "state.pt"

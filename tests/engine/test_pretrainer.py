@@ -48,7 +48,7 @@ def texts(borrowed):
 
 
 def test_a_conversation_with_a_hole_in_it_is_left_out(texts):
-    assert len(texts.persona) + len(texts.held["borrowed"]) == 70
+    assert len(texts.persona) + len(texts.held_borrowed) == 70
 
 
 def test_of_a_practice_exchange_only_the_answers_are_learned(texts):
