@@ -38,8 +38,15 @@ SHORT = ("--retries", "1", "--timeout", "15")  # for an index that may be out of
 # Within CUDA 12 any driver runs a 12.6 build ("minor version compatibility"); the 13.0 build leaves out cards before the RTX 20 series.
 CUDA_BUILDS = (("cu130", (13, 0), (7, 5), (99, 0)), ("cu126", (12, 0), (5, 0), (9, 0)))
 # llama.cpp's library is all we need; without its parts for pictures and programs the build takes half the time. The package forces the
-# second switch on in CMake's cache, so all three are ordinary variables in an included file: those go before the cache.
-ENGINE_SWITCHES = "set(LLAVA_BUILD OFF)\nset(LLAMA_BUILD_COMMON OFF)\nset(LLAMA_OPENSSL OFF)\n"
+# second switch on in CMake's cache, so all three are ordinary variables in an included file: those go before the cache. Without AMX, the
+# matrix unit of some server processors: GCC 12 drops most of its configuration as unread, and the engine crashes at its first product.
+ENGINE_SWITCHES = """set(LLAVA_BUILD OFF)
+set(LLAMA_BUILD_COMMON OFF)
+set(LLAMA_OPENSSL OFF)
+if(NOT MSVC)
+  add_compile_options(-U__AMX_INT8__)
+endif()
+"""
 
 AGAIN = "start again: it goes on where it stopped."
 OFFLINE = f"The internet cannot be reached, so the studio's parts can't be fetched. Connect once and {AGAIN}"
@@ -178,9 +185,9 @@ def pin(name: str) -> str:
 
 
 def fingerprint(build: str) -> str:
-    """Changes when the environment has to be made anew: other pins, other needs, another Python, another build of PyTorch."""
+    """Changes when the environment has to be made anew: other pins, needs or switches, another Python, another build of PyTorch."""
     needs = [requirements(listing) for listing in ("dependencies", "engine", "test")]
-    facts = [CONSTRAINTS.read_text("utf-8"), needs, sys.version_info[:2], build]
+    facts = [CONSTRAINTS.read_text("utf-8"), needs, ENGINE_SWITCHES, sys.version_info[:2], build]
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
 
 
