@@ -289,7 +289,7 @@ def take_engine(home: Home) -> bool:
     ready_made, index = ("install", "--only-binary", ENGINE), f"{ENGINE_INDEX}/{'metal' if sys.platform == 'darwin' else 'cpu'}"
     if home.pip(*ready_made, *SHORT, "--no-deps", "--index-url", index, pin(ENGINE)) is not None:
         return False
-    if home.pip(*ready_made, "-c", str(CONSTRAINTS), pin(ENGINE)) is None and loads(home):
+    if home.pip(*ready_made, "-c", str(CONSTRAINTS), pin(ENGINE)) is None and works(home):
         return True
     home.pip("uninstall", "--yes", ENGINE)
     return False
@@ -302,12 +302,14 @@ def build_engine(home: Home) -> bool:
     switches.write_text(ENGINE_SWITCHES, "utf-8")
     include = ("-C", f"cmake.define.CMAKE_PROJECT_llama_cpp_INCLUDE={switches.as_posix()}")
     cores = str(os.cpu_count() or 1)
-    return home.pip("install", "-c", str(CONSTRAINTS), *include, pin(ENGINE), CMAKE_BUILD_PARALLEL_LEVEL=cores) is None and loads(home)
+    # Never a wheel that pip kept from an earlier build: it may be for another processor, or have been built with other switches.
+    build = ("install", "--no-cache-dir", "-c", str(CONSTRAINTS), *include, pin(ENGINE))
+    return home.pip(*build, CMAKE_BUILD_PARALLEL_LEVEL=cores) is None and works(home)
 
 
-def loads(home: Home) -> bool:
-    """Whether the engine can be loaded."""
-    return home.run(str(home.python), "-c", "import llama_cpp") is None
+def works(home: Home) -> bool:
+    """Whether the engine can make a small file and run it."""
+    return home.run(str(home.python), "-m", "studio.engine.trial", PYTHONPATH=str(ROOT)) is None
 
 
 def make_environment(home: Home) -> None:

@@ -67,12 +67,9 @@ class Exporter:
         """Make the file, measure it, and write `result.json` and `Modelfile` beside it."""
         began = time.monotonic()
         order = self.order
-        config = _config(order.model_path)
-        shape = architecture.read(config)
-        dialect = gemma.dialect_of(shape.family)
         self.reporter.phase(f"Reading what {order.persona.name} learned", 0.0)
-        plan = Plan(order.persona.name, shape, vocabulary.read(order.model_path, dialect), template(order.model_path, order.adapter))
-        self._check_room(shape, len(plan.vocabulary))
+        plan, dialect = plan_of(order.persona.name, order.model_path, order.adapter)
+        self._check_room(plan.shape, len(plan.vocabulary))
         with ExitStack() as stack:
             stack.callback(self.clean)
             stack.enter_context(player.logged(self.log))
@@ -80,7 +77,7 @@ class Exporter:
             part, exact, found = self._make(plan, merger, dialect)
             made = self.folder / f"{order.name}-{order.file}.gguf"
             result = self._result(made, part.stat().st_size, exact, found)
-            card = modelfile.of(order.persona, dialect, order.model, shape.context)
+            card = modelfile.of(order.persona, dialect, order.model, plan.shape.context)
             self.reporter.check()
             _write(self.folder / "Modelfile", card.render(made.name))
             os.replace(part, made)
@@ -172,6 +169,13 @@ def _config(folder: Path) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise BadFile("The model's config.json does not hold a model. What was learned is safe. Fetch the model again.")
     return value
+
+
+def plan_of(name: str, model: Path, adapter: Path | None) -> tuple[Plan, gemma.Dialect]:
+    """Everything about the file but its weights; raises StudioError where a file can't be made of this model."""
+    shape = architecture.read(_config(model))
+    dialect = gemma.dialect_of(shape.family)
+    return Plan(name, shape, vocabulary.read(model, dialect), template(model, adapter)), dialect
 
 
 def template(model: Path, adapter: Path | None) -> str:

@@ -39,7 +39,8 @@ class Jobs:
                 raise Busy(f"{WORDS[running]} already. Wait until it ends, or stop it first.")
             if not (folder / "spec.json").is_file():
                 raise NotFound("This job is gone from the disk. Nothing you wrote is touched. Start a new one.")
-            (folder / "stop").unlink(missing_ok=True)
+            for old in ("stop", "ended.json"):
+                (folder / old).unlink(missing_ok=True)
             with open(folder / "log.txt", "ab") as log:
                 child = subprocess.Popen(
                     [sys.executable, "-m", ENGINES[kind], str(folder)], cwd=self.project, env=self._surroundings(kind), stdin=subprocess.DEVNULL, stdout=log,
@@ -53,16 +54,25 @@ class Jobs:
         calm = {
             # glibc gives memory back to the system after each large tensor and pays page faults for the next: a third of the time on a CPU.
             "MALLOC_MMAP_THRESHOLD_": "4294967296", "MALLOC_TRIM_THRESHOLD_": "8589934592",
-            "TOKENIZERS_PARALLELISM": "false", "PYTHONUNBUFFERED": "1", "HF_HUB_DISABLE_TELEMETRY": "1", "DO_NOT_TRACK": "1", "TRL_EXPERIMENTAL_SILENCE": "1",
+            "TOKENIZERS_PARALLELISM": "false", "PYTHONUNBUFFERED": "1", "PYTHONFAULTHANDLER": "1", "HF_HUB_DISABLE_TELEMETRY": "1", "DO_NOT_TRACK": "1", "TRL_EXPERIMENTAL_SILENCE": "1",
         }  # fmt: skip
         offline = {} if kind == "fetch" else {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}
         return {**os.environ, **calm, **offline}
 
     def _await_end(self, folder: Path, child: subprocess.Popen[bytes]) -> None:
-        """Reap the child, and where it was killed by the system say why, as far as can be known."""
+        """Reap the child and keep the way it ended, for a job that could not tell it."""
         code = child.wait()
-        if code == -signal.SIGKILL if os.name == "posix" else False:
-            self.library.write_json(folder / "killed.json", {"at": time.time()})
+        if code and folder.is_dir():
+            self.library.write_json(folder / "ended.json", {"code": code, "at": time.time()})
+
+    def _code(self, folder: Path) -> int | None:
+        """The exit code of a job that ended badly; None where no studio saw it end."""
+        if folder in self._children:
+            return self._children[folder].poll()
+        try:
+            return int(json.loads((folder / "ended.json").read_text("utf-8"))["code"])
+        except (OSError, ValueError):
+            return None
 
     def running(self) -> Path | None:
         """The folder of the job at work, also one started before this studio was."""
@@ -127,8 +137,11 @@ class Jobs:
                 return str(event["message"])
             if event["kind"] == "start":
                 break
-        if (folder / "killed.json").exists():
+        code = self._code(folder)
+        if os.name == "posix" and code == -signal.SIGKILL:
             return "The computer ended this work, most likely because it ran short of memory. What was learned up to the last safe copy is kept. Close other programs, then go on."
+        if code is not None:
+            return f"A part of the studio broke and ended this work (code {code}). What was done up to the last safe copy is kept. What happened is written in log.txt in this folder."
         return "This work ended before its time, perhaps because the computer was switched off. What was done up to the last safe copy is kept."
 
 

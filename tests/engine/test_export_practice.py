@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from studio.engine import trial
 from tests.engine.test_export import made, needs_engine
 
 PRACTICE = Path(__file__).resolve().parents[2] / "assets" / "practice-model"
@@ -16,3 +17,8 @@ def test_the_practice_model_speaks_from_a_file_as_in_the_app(tmp_path):
     assert result["nmse_f32"] <= 1e-5
     assert result["greedy_matches"] == len(prompts)
     assert [check["ok"] for check in result["checks"]] == [True] * 4
+
+
+@needs_engine
+def test_the_engine_is_tried_out_with_the_practice_model():
+    assert 1 <= trial.tokens(PRACTICE) <= 16

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import threading
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -117,6 +118,20 @@ def test_a_killed_lesson_says_so_and_goes_on_from_its_safe_copy(library, models,
     starts = [e for e in again.events(folder) if e["kind"] == "start"]
     assert starts[0]["from_step"] == 0 and starts[1]["from_step"] > 0
     assert not psutil.pid_exists(known["pid"]) or psutil.Process(known["pid"]).create_time() != known["born"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no signals")
+@pytest.mark.parametrize(("number", "words"), [(signal.SIGKILL, "short of memory"), (signal.SIGSEGV, "A part of the studio broke")])
+def test_a_job_that_could_not_tell_its_end_is_told_by_its_exit_code(library, models, jobs, pip, project, number, words):
+    folder = order(library, models, pip)
+    jobs.start("train", folder)
+    os.kill(json.loads((folder / "child.json").read_text())["pid"], number)
+    assert jobs.wait(folder, 20)
+    assert words in jobs.failure(folder)
+    for thread in threading.enumerate():
+        if thread.name == f"watch {folder.name}":
+            thread.join(10)
+    assert words in Jobs(library, project).failure(folder)
 
 
 @pytest.mark.slow
