@@ -50,10 +50,15 @@ class Lesson:
 
 def lesson(events: Iterable[Event]) -> Lesson:
     """Fold a training journal into one picture. After a resume the journal repeats steps; the later line counts."""
-    phase, facts, learned, unseen, takes = "", {}, {}, {}, []
+    phase = ""
+    facts: dict[str, Any] = {}
+    learned: dict[int, float] = {}
+    unseen: dict[int, float] = {}
+    takes: list[tuple[float, str, str, int]] = []
     epochs: dict[int, float] = {}  # of each evaluated step
     last: dict[str, Any] = {}
-    saved, ended, began, first_step, ran = None, {}, None, None, 0.0
+    ended: Event = {}
+    saved, began, first_step, ran = None, None, None, 0.0
     for event in events:
         kind = event["kind"]
         if kind == "phase":

@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import psutil
 
@@ -98,8 +98,8 @@ class Jobs:
         if self._alive(folder):
             return "running"
         for event in reversed(self.events(folder)):
-            if event["kind"] in ENDS:
-                return event["kind"]
+            if (kind := event["kind"]) in ENDS:
+                return cast(progress.State, kind)
             if event["kind"] in ("start", "phase", "step"):
                 break
         return "interrupted" if (folder / "child.json").exists() else "waiting"

@@ -9,7 +9,7 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
@@ -181,7 +181,7 @@ def _status(state: State, version: str = "") -> Status:
     return Status(state, version, _SENTENCES[state])
 
 
-def _fingerprint(path: Path) -> Iterator[tuple[str, float | None]]:
+def _fingerprint(path: Path) -> Generator[tuple[str, float | None], None, str]:
     """Yields progress; returns the digest as Ollama names blobs."""
     total, seen, digest = path.stat().st_size, 0, hashlib.sha256()
     with open(path, "rb") as file:
