@@ -279,6 +279,7 @@ def fetch_engine(home: Home) -> None:
     if take_engine(home) or (compiler and build_engine(home)):
         home.missing.unlink(missing_ok=True)
     else:
+        home.pip("uninstall", "--yes", ENGINE)  # one that is there and does not work would be used
         sentence = advice(compiler, sys.platform)
         home.missing.write_text(json.dumps({"llama_cpp": sentence}, ensure_ascii=False), "utf-8")
         print(f"\n  {sentence}", end=" ", flush=True)

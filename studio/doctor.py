@@ -1,18 +1,16 @@
 """What this machine has: the `doctor` command."""
 
 import importlib.metadata
-import importlib.util
-import json
 import os
 import platform
 import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import psutil
 
+from studio.services import exports
 from studio.services.studio import Studio
 
 PACKAGES = (
@@ -39,7 +37,7 @@ def lines(studio: Studio) -> Iterator[str]:
     yield f"Disk          {shutil.disk_usage(studio.library.home).free / 1e9:.0f} GB free where your characters are ({studio.library.home})"
     for name in PACKAGES:
         yield f"{'Packages' if name == PACKAGES[0] else '':13} {name} {version(name)}"
-    for sentence in missing().values():
+    if sentence := exports.without_engine():
         yield f"Missing       {sentence}"
     found = studio.ollama.status()
     yield f"Ollama        {found.sentence or found.state} {found.version}".rstrip()
@@ -75,11 +73,3 @@ def version(package: str) -> str:
         return importlib.metadata.version(package)
     except importlib.metadata.PackageNotFoundError:
         return "is not installed"
-
-
-def missing() -> dict[str, str]:
-    """What the set-up could not get, with a sentence on how to; as `launch.py` left it beside the environment's Python."""
-    note = Path(sys.prefix) / "missing.json"
-    if importlib.util.find_spec("llama_cpp") or not note.is_file():
-        return {}
-    return dict(json.loads(note.read_text("utf-8")))

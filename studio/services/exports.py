@@ -1,6 +1,8 @@
 """The files made of a character so far, as their folders tell it."""
 
+import importlib.util
 import json
+import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,6 +62,16 @@ def card(made: Made, models: Models) -> Modelfile:
     """What Ollama is told about this file."""
     sheet, model = persona.from_dict(made.spec["persona"], "spec.json"), made.spec["model"]
     return modelfile.of(sheet, models.dialect(model), model, models.context(model))
+
+
+def without_engine(prefix: Path = Path(sys.prefix)) -> str:
+    """Why small files can't be made here and what to do about it; empty where they can. The set-up leaves its sentence in the environment's folder."""
+    if importlib.util.find_spec("llama_cpp"):
+        return ""
+    try:
+        return str(json.loads((prefix / "missing.json").read_text("utf-8"))["llama_cpp"])
+    except (OSError, ValueError, KeyError):
+        return "Small files need llama.cpp, which is not on this computer. To get it, enter: python launch.py repair"
 
 
 def estimates(models: Models, model_id: str) -> dict[sizes.FileKind, int]:

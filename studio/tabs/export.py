@@ -183,6 +183,8 @@ def _adapter(studio: Studio, persona_id: str, lesson: str | None) -> Adapter:
 
 def _start(studio: Studio, persona_id: str, lesson: str | None, file: sizes.FileKind, name: str) -> Path:
     adapter = _adapter(studio, persona_id, lesson)
+    if file == "Q4_K_M" and (sentence := exports.without_engine()):
+        raise NotReady(sentence)
     folder = orders.order_export(studio.library, adapter.folder, file, checked_name(name.strip()))
     studio.voice.rest()  # the file is made with the whole model in memory: not beside another copy of it
     try:
@@ -202,7 +204,10 @@ def fingerprint(studio: Studio, persona_id: str) -> str:
 def cards(studio: Studio, adapter: Adapter) -> list[tuple[str, sizes.FileKind]]:
     """The three sizes with what they come to for this model."""
     estimates = exports.estimates(studio.models, adapter.model)
-    return [(f"{word}, {sizes.in_words(estimates[kind])}\n{sentence} ({kind})", kind) for kind, (word, sentence) in FILES.items()]
+    sentences = {kind: sentence for kind, (_, sentence) in FILES.items()}
+    if exports.without_engine():
+        sentences["Q4_K_M"] = "Needs llama.cpp, which is not on this computer."
+    return [(f"{word}, {sizes.in_words(estimates[kind])}\n{sentences[kind]} ({kind})", kind) for kind, (word, _) in FILES.items()]
 
 
 def at_work(studio: Studio, persona_id: str, sending: str) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Export orders a file, shows what was measured on it, and hands it to Ollama."""
 
 import html
+import importlib.util
 import json
 import os
 import re
@@ -114,6 +115,18 @@ def test_the_room_offers_three_sizes_and_a_name(taught):
     labels = [label for label, _ in room.file["choices"]]
     assert [kind for _, kind in room.file["choices"]] == ["Q4_K_M", "Q8_0", "F16"]
     assert all(re.match(r"(Small|Balanced|Full), \d[\d.]* (MB|GB)\n", label) for label in labels)
+
+
+def test_without_llama_cpp_a_small_file_is_not_promised(taught, monkeypatch, tmp_path):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    studio, who = taught
+    small, *others = (label for label, _ in export.visit(studio, who, None, "Q8_0", "", "").file["choices"])
+    assert "Needs llama.cpp" in small and not any("llama.cpp" in label for label in others)
+    with pytest.raises(StudioError, match="python launch.py repair"):
+        export.make(studio, who, None, "Q4_K_M", "biscuit")
+    assert studio.jobs.started == [] and studio.library.exports(who) == []
+    (tmp_path / "missing.json").write_text('{"llama_cpp": "Install a compiler."}')
+    assert exports.without_engine(tmp_path) == "Install a compiler."
 
 
 def test_a_tab_that_was_never_opened_has_no_values_yet(taught):
