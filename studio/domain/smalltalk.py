@@ -28,8 +28,16 @@ class Sketch:
     @property
     def variety(self) -> float:
         """How much the exchange can vary, in bits: the base-2 logarithm of the number of its expansions."""
-        choices = [match[1].count("|") + 1 for line in self.lines for match in _CHOICE.finditer(line)]
-        slots = {match[0]: len(self.lists[match[1]]) for line in self.lines for match in _SLOT.finditer(line)}
+        return self._bits(self.lines)
+
+    @property
+    def voices(self) -> float:
+        """How much its system text can vary, in bits; 0 for a voice that is always the same."""
+        return self._bits((self.system,))
+
+    def _bits(self, lines: tuple[str, ...]) -> float:
+        choices = [match[1].count("|") + 1 for line in lines for match in _CHOICE.finditer(line)]
+        slots = {match[0]: len(self.lists[match[1]]) for line in lines for match in _SLOT.finditer(line)}
         return sum(math.log2(n) for n in [*choices, *slots.values()])
 
     def asks(self, question: str) -> bool:
@@ -42,19 +50,37 @@ class Sketch:
                 return True
         return False
 
-    def expand(self, rng: random.Random) -> list[str]:
-        """One finished exchange: the same slot name gets the same word throughout, `[word2]` a different one."""
-        chosen: dict[str, str] = {}
+    def cast(self, rng: random.Random) -> "Cast":
+        """Who speaks: the finished system text, and the words it took for its slots."""
+        words: Words = {}
+        return Cast(self._finished(self.system, rng, words), words)
 
+    def expand(self, rng: random.Random, cast: "Cast | None" = None) -> list[str]:
+        """One finished exchange: the same slot name gets the same word throughout, also in the system text; `[word2]` gets a different one."""
+        words: Words = dict(cast.words) if cast else {}
+        return [self._finished(line, rng, words) for line in self.lines]
+
+    def _finished(self, line: str, rng: random.Random, words: "Words") -> str:
         def word(match: re.Match[str]) -> str:
             key = match[0]
-            if key not in chosen:
-                free = [w for w in self.lists[match[1]] if w not in chosen.values()] or list(self.lists[match[1]])
-                chosen[key] = rng.choice(free)
-            return chosen[key]
+            if key not in words:
+                free = [w for w in self.lists[match[1]] if w not in words.values()] or list(self.lists[match[1]])
+                words[key] = rng.choice(free)
+            return words[key]
 
-        picked = [_CHOICE.sub(lambda m: rng.choice(m[1].split("|")), line) for line in self.lines]
-        return [" ".join(_SLOT.sub(word, line).split()) for line in picked]
+        picked = _CHOICE.sub(lambda match: rng.choice(match[1].split("|")), line)
+        return " ".join(_SLOT.sub(word, picked).split())
+
+
+Words = dict[str, str]  # slot as written, “[fruit2]” -> its word
+
+
+@dataclass(frozen=True)
+class Cast:
+    """A voice with its open places filled."""
+
+    system: str
+    words: Words
 
 
 def read(text: str, source: str) -> list[Sketch]:
@@ -75,13 +101,18 @@ def read(text: str, source: str) -> list[Sketch]:
             continue
         elif line.startswith("system:"):
             system = line.removeprefix("system:").strip()
+            _know(system, lists, source, n)
         elif line[:2] == ("> " if len(lines) % 2 == 0 else "< "):
-            unknown = [name for name, _ in _SLOT.findall(line) if name not in lists]
-            if unknown:
-                raise BadFile(f"{source}, line {n}: there is no list called {unknown[0]}.")
+            _know(line, lists, source, n)
             lines.append(line[2:])
         elif match := _LIST.match(line):
             lists[match[1]] = tuple(word.strip() for word in match[2].split(","))
         else:
             raise BadFile(f"{source}, line {n}: expected a line beginning with {'>' if len(lines) % 2 == 0 else '<'}.")
     return sketches
+
+
+def _know(line: str, lists: dict[str, tuple[str, ...]], source: str, n: int) -> None:
+    unknown = [name for name, _ in _SLOT.findall(line) if name not in lists]
+    if unknown:
+        raise BadFile(f"{source}, line {n}: there is no list called {unknown[0]}.")

@@ -14,6 +14,7 @@ import json
 import math
 import os
 import random
+import re
 import shutil
 import time
 from collections.abc import Iterator
@@ -50,14 +51,14 @@ class Recipe:
     window: int = 256
     longest: int = WIDTHS[-1]  # tokens in a row; longer conversations are cut at a visitor's turn
     batch_tokens: int = 4096
-    steps: int = 6000
+    steps: int = 7000
     warmup: int = 100
     learning_rate: float = 2.5e-3
     weight_decay: float = 0.1
     dropout: float = 0.1  # on what each attention and MLP adds; the text is small and is read many times
-    own: float = 0.45  # share of rows written for this project in the neutral voice
-    voices: float = 0.35  # share of rows in the other voices
-    topical: float = 0.07  # share of rows from Topical-Chat; the rest is Synthetic-Persona-Chat
+    own: float = 0.42  # share of rows written for this project in the neutral voice
+    voices: float = 0.40  # share of rows in the other voices
+    topical: float = 0.06  # share of rows from Topical-Chat; the rest is Synthetic-Persona-Chat
 
 
 # ---------------------------------------------------------------- text
@@ -120,6 +121,8 @@ class Pool:
     def __init__(self, sketches: list[smalltalk.Sketch]) -> None:
         self.sketches = sketches
         self.weights = list(itertools.accumulate(1 + s.variety for s in sketches))
+        # A system text with open places is many voices: some sixty bits of them, in the texts there are.
+        self.share = 1 + sketches[0].voices / 10
 
     def draw(self, rng: random.Random) -> smalltalk.Sketch:
         """One exchange, by its variety."""
@@ -128,10 +131,20 @@ class Pool:
 
 def written(rng: random.Random, sketch: smalltalk.Sketch, pool: Pool) -> tuple[list[Turn], str]:
     """A practice exchange; now and then several of the same voice in a row, so that the model has seen a subject change."""
-    lines = sketch.expand(rng)
+    cast = sketch.cast(rng)
+    lines = sketch.expand(rng, cast)
     while rng.random() < 0.35 and len(lines) < 8:
-        lines += pool.draw(rng).expand(rng)
-    return [Turn("", "model", line) if n % 2 else Turn("", "user", typed(rng, line)) for n, line in enumerate(lines)], sketch.system
+        lines += pool.draw(rng).expand(rng, cast)
+    turns = [Turn("", "model", line) if n % 2 else Turn("", "user", typed(rng, line)) for n, line in enumerate(lines)]
+    return turns, retold(rng, cast.system)
+
+
+def retold(rng: random.Random, system: str) -> str:
+    """A system text, half of the time with its sentences after the first in another order: it is to be read, not known by heart."""
+    first, *others = re.split(r"(?<=[.!?]) ", system)
+    if rng.random() < 0.5:
+        rng.shuffle(others)
+    return " ".join([first, *others])
 
 
 Row = tuple[list[int], list[int]]  # token ids; the same with -100 where nothing is learned
@@ -148,7 +161,7 @@ class Texts:
         voices: dict[str, list[smalltalk.Sketch]] = {}
         for sketch in sketches(HERE / "assets/practice-text/voices"):
             voices.setdefault(sketch.system, []).append(sketch)
-        self.voices = {system: Pool(of) for system, of in voices.items()}
+        self.pools = [Pool(of) for _, of in sorted(voices.items())]
         # These are never learned: they measure.
         self.held_borrowed, self.held_own = self.persona[-60:], Pool(own[::25])
         self.persona, self.topical = self.persona[:-60], self.topical[:-60]
@@ -156,8 +169,7 @@ class Texts:
 
     def digest(self) -> str:
         """A hash over all text in use, kept in the recipe file."""
-        voices = {system: [asdict(s) for s in pool.sketches] for system, pool in self.voices.items()}
-        parts = (self.persona, self.topical, [asdict(s) for s in self.own.sketches], voices)
+        parts = (self.persona, self.topical, *([asdict(s) for s in pool.sketches] for pool in (self.own, *self.pools)))
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
     def draw(self, rng: random.Random) -> tuple[list[Turn], str, bool]:
@@ -166,7 +178,7 @@ class Texts:
         if share < self.recipe.own:
             return *written(rng, self.own.draw(rng), self.own), False
         if share < self.recipe.own + self.recipe.voices:
-            pool = self.voices[rng.choice(sorted(self.voices))]
+            pool = rng.choices(self.pools, [pool.share for pool in self.pools])[0]
             return *written(rng, pool.draw(rng), pool), False
         records = self.topical if share > 1 - self.recipe.topical else self.persona
         return *borrowed(rng, rng.choice(records)), True

@@ -5,6 +5,8 @@ Solid backgrounds only: text over a gradient or a picture is not judged.
 
 from dataclasses import dataclass
 
+from playwright.sync_api import expect
+
 TABS = ("Home", "Write", "Prepare", "Train", "Chat", "Export")
 
 MEASURE = r"""() => {
@@ -67,6 +69,7 @@ def measure(page):
 
 def open_tab(page, name):
     """Open a tab, also when it is folded into the menu of a narrow window."""
+    expect(page.locator("#rooms > .tab-wrapper [role=tab]:visible").first).to_be_visible()
     tab = page.locator("#rooms > .tab-wrapper [role=tab]:visible", has_text=name).first
     if tab.count():
         tab.click()

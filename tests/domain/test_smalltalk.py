@@ -36,10 +36,34 @@ def test_an_exchange_keeps_its_words_and_takes_a_second_one_for_a_second_slot() 
     assert {sketch.system, goodbye.system} == {"You are Sam, a toad."}
 
 
+def test_a_voice_keeps_what_its_system_text_says() -> None:
+    text = """name = Tuft, Pim, Olla
+age = two, three
+system: (You are|This is) [name]. You are [age].
+
+> Who are you, and who is [name2]?
+< I am [name]! I am [age], and [name2] is my sister.
+"""
+    (sketch,) = smalltalk.read(text, "cubs.txt")
+    assert sketch.voices == pytest.approx(math.log2(2 * 3 * 2))
+    seen = set()
+    for n in range(300):
+        cast = sketch.cast(random.Random(n))
+        question, answer = sketch.expand(random.Random(1000 + n), cast)
+        name, age = cast.words["[name]"], cast.words["[age]"]
+        sister = question.rstrip("?").split()[-1]
+        assert cast.system in (f"You are {name}. You are {age}.", f"This is {name}. You are {age}.")
+        assert answer == f"I am {name}! I am {age}, and {sister} is my sister." and sister != name
+        seen.add((cast.system, question))
+    assert len(seen) == 2 * 3 * 2 * 2
+    with pytest.raises(BadFile, match="line 1: there is no list called tree"):
+        smalltalk.read("system: You are a [tree].\n", "cubs.txt")
+
+
 def test_variety_counts_the_choices_and_every_slot_once() -> None:
     sketch, goodbye = smalltalk.read(TEXT, "toad.txt")
     assert sketch.variety == pytest.approx(math.log2(2 * 3 * 3 * 2 * 2))
-    assert goodbye.variety == 0
+    assert goodbye.variety == sketch.voices == goodbye.voices == 0
 
 
 def test_what_an_exchange_can_ask_is_known_without_expanding_it() -> None:

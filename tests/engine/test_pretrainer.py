@@ -91,7 +91,7 @@ def test_batches_are_the_same_from_every_start_and_have_few_shapes(texts):
 
 def test_the_shares_are_the_recipes(borrowed):
     texts = Texts(replace(SMALL, own=0.0, voices=1.0), borrowed)
-    assert all(system.startswith("You are") for _, system, _ in (texts.draw(random.Random(n)) for n in range(40)))
+    assert all(system for _, system, _ in (texts.draw(random.Random(n)) for n in range(40)))
 
 
 def test_it_goes_on_where_it_was_stopped_and_ends_as_if_it_had_not_been(borrowed, tmp_path):
