@@ -44,7 +44,6 @@ class Bench(NamedTuple):
 
     empty: Any = gr.skip()
     empty_words: Any = gr.skip()
-    teach: Any = gr.skip()
     page: Any = gr.skip()
     headline: Any = gr.skip()
     lesson: Any = gr.skip()
@@ -329,7 +328,7 @@ def build(studio: Studio, persona: gr.Radio) -> None:
         seen, wanted, sending = gr.State(""), gr.State(""), gr.State("")
 
     bench = Bench(
-        empty, empty_words, teach, page, headline, lesson, file, name, acts, to_ollama, only, ollama, how, work, phase, bar, halt, told, cert, there,
+        empty, empty_words, page, headline, lesson, file, name, acts, to_ollama, only, ollama, how, work, phase, bar, halt, told, cert, there,
         there_words, command, product, path, modelfile, answers, counted, *pairs, timer, seen, wanted, sending,
     )  # fmt: skip
     everything, order, calm = list(bench), [persona, lesson, file, name], {"show_progress": "hidden"}
