@@ -135,7 +135,11 @@ def _lesson(studio: Studio, who: Character, folder: Path, question: int) -> Show
         **(_debut(who, story, spec, result, first) if first else {}),
         "head": {"value": headline(state, story, result, kept)},
         "words": {"value": said, "visible": bool(said)},
-        "bar": {"value": pictures.passes(story.epochs if done and story.epochs else story.epoch, story.epochs or spec["recipe"]["epochs"])},
+        "bar": {
+            "value": pictures.passes(
+                story.epochs if done and not ended_early(story) else story.epoch, story.epochs or spec["recipe"]["epochs"]
+            )
+        },
         "surprised": {"value": f"How surprised {who.persona.name} is"},
         "chart": {"value": pictures.curve(story.learned, story.unseen, story.steps, story.epochs, story.best_step) + reading(story, state)},
         "running": {"visible": state == "running"},
@@ -161,7 +165,8 @@ def headline(state: progress.State, story: progress.Lesson, result: Mapping[str,
         return _head(f"Learning.{left}" if story.step or story.phase == "Learning" else "Getting ready.", lede)
     if state == "done":
         took = f"Finished in {progress.in_words(result['seconds'])}." if result else "Finished."
-        return _head(took, "The best version was kept. You can teach it more whenever you write more.")
+        early = f"Nothing got better any more, so learning ended in pass {pass_}. " if ended_early(story) else ""
+        return _head(took, f"{early}The best version was kept. You can teach it more whenever you write more.")
     if state == "stopped" and not kept:
         return _head(
             f"Learning stopped at pass {pass_}.",
@@ -170,6 +175,11 @@ def headline(state: progress.State, story: progress.Lesson, result: Mapping[str,
     if state == "stopped":
         return _head(f"Learning stopped at pass {pass_}. What was learned is kept.", "You can talk to this version, or go on from here.")
     return _head(f"Learning stopped at pass {pass_}.")
+
+
+def ended_early(story: progress.Lesson) -> bool:
+    """Whether a finished lesson did fewer steps than it was given, because it had stopped getting better."""
+    return int(story.ended.get("step", story.steps)) < story.steps
 
 
 def _head(title: str, lede: str = "") -> str:

@@ -251,6 +251,17 @@ def test_first_words_are_those_of_the_version_that_was_kept(studio):
     assert shown["timer"]["active"] is False
 
 
+def test_a_lesson_that_ended_early_says_so_and_fills_no_bar_it_did_not_earn(studio):
+    who = stage.character(studio.library)
+    stage.lesson(studio, who, *LEARNING, event("done", step=30, best_step=30), **RESULT)
+    shown = page(studio, who)
+    assert "so learning ended in pass 7." in shown["head"]["value"] and "The best version was kept." in shown["head"]["value"]
+    assert 'aria-valuenow="75"' in shown["bar"]["value"]
+    again = stage.character(studio.library, name="Marlow")
+    stage.lesson(studio, again, *LEARNING, event("done", step=40, best_step=30), **RESULT)
+    assert "ended in" not in page(studio, again)["head"]["value"] and 'aria-valuenow="100"' in page(studio, again)["bar"]["value"]
+
+
 def test_the_same_voice_is_claimed_only_where_it_was_measured(studio):
     who = stage.character(studio.library)
     stage.lesson(studio, who, *LEARNING, event("done"), **{**RESULT, "validation_nll_adapter": 3.2})
