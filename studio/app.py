@@ -42,9 +42,7 @@ def page(studio: Studio) -> gr.Blocks:
         with gr.Tabs(elem_id="rooms"):
             for tab in TABS:
                 tab.build(studio, persona)
-        # Not queued: the queue's stream is now and then closed just as the next event comes in, and an empty cast would stay empty.
-        demo.load(bind(home.opening, studio), persona, persona, js=f"() => [{home.OPENED}]", show_progress="hidden", queue=False)
-        demo.load(bind(home.notices, studio), None, None, show_progress="hidden")
+        demo.load(bind(home.opening, studio), persona, persona, js=f"() => [{home.OPENED}]", show_progress="hidden")
         new.click(None, None, None, js=home.PRESS_NEW)
     for event in demo.fns.values():
         event.api_visibility = "private"

@@ -31,14 +31,10 @@ PRESS_NEW = f"() => {{ ({go('home')})(); document.querySelector('#start').click(
 
 # ---------------------------------------------------------------- handlers
 def opening(studio: Studio, remembered: str | None) -> dict[str, Any]:
-    """The cast as the page opens: the character that was open last, else the first."""
-    return cast(studio, remembered or "")
-
-
-def notices(studio: Studio) -> None:
-    """Say what the library had to mend; it stays until it is closed."""
+    """The cast as the page opens: the character that was open last, else the first. What the library had to mend is said, and stays until it is closed."""
     for notice in studio.library.notices():
         gr.Warning(markup.escape(notice, quote=False), title="Please read", duration=None)
+    return cast(studio, remembered or "")
 
 
 def cast(studio: Studio, wanted: str) -> dict[str, Any]:

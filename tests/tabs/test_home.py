@@ -216,5 +216,5 @@ def test_what_the_library_had_to_mend_is_said_as_the_page_opens(studio, monkeypa
     said = []
     monkeypatch.setattr(studio.library, "notices", lambda: ["A copy of <Pip> was used."])
     monkeypatch.setattr(home.gr, "Warning", lambda words, **options: said.append((words, options["duration"])))
-    home.notices(studio)
+    home.opening(studio, None)
     assert said == [("A copy of &lt;Pip&gt; was used.", None)]
