@@ -19,6 +19,7 @@ from studio.domain.errors import Busy, NotFound
 from studio.guard import Guard
 from studio.services.studio import Studio, assemble
 from studio.settings import Settings
+from studio.stream import OrderedStream
 from studio.tabs import chat, export, home, prepare, train, write
 from studio.tabs.wiring import Pick, bind, html
 from studio.theme import theme
@@ -131,7 +132,7 @@ def _run(studio: Studio, say: Callable[[str], None]) -> None:
     settings = studio.settings
     door = entrance.listen(settings.port)
     port, key = door.getsockname()[1], entrance.secret(settings)
-    guarded = Guard(web(studio, port, key), port, key, settings.token)
+    guarded = Guard(OrderedStream(web(studio, port, key)), port, key, settings.token)
     # Forwarding headers are not believed. A page that stays open holds its connection; closing does not wait for it.
     config = uvicorn.Config(guarded, log_config=None, proxy_headers=False, server_header=False, ws="none", timeout_graceful_shutdown=1)
     server = _Announced(config, lambda: _opened(settings, port, say))
