@@ -12,8 +12,8 @@ from tokenizers import Tokenizer
 
 from studio.domain import gemma
 from studio.domain.conversation import Turn
-from studio.engine import loader, pretrainer
-from studio.engine.pretrainer import Recipe, Texts
+from studio.engine import curriculum, loader, pretrainer
+from studio.engine.curriculum import Recipe, Texts
 
 SMALL = Recipe(vocab=700, hidden=32, layers=6, heads=2, mlp=48, batch_tokens=640, steps=6, warmup=2, dropout=0.1)
 
@@ -21,10 +21,10 @@ SMALL = Recipe(vocab=700, hidden=32, layers=6, heads=2, mlp=48, batch_tokens=640
 @pytest.fixture(scope="module", autouse=True)
 def in_small():
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(pretrainer, "WINDOW", 2)
+        patch.setattr(curriculum, "WINDOW", 2)
         patch.setattr(pretrainer, "SAFE_EVERY", 2)
         patch.setattr(pretrainer, "TOLD_EVERY", 2)
-        patch.setattr(pretrainer, "SAMPLE", 400)
+        patch.setattr(curriculum, "SAMPLE", 400)
         patch.setattr(pretrainer.shutil, "which", lambda name: None)  # compiling takes longer than these few steps
         yield
 
@@ -43,7 +43,7 @@ def borrowed(tmp_path_factory):
 @pytest.fixture(scope="module")
 def texts(borrowed):
     texts = Texts(SMALL, borrowed)
-    texts.tokenizer = pretrainer.make_tokenizer(SMALL, texts)
+    texts.tokenizer = curriculum.make_tokenizer(SMALL, texts)
     return texts
 
 
@@ -83,9 +83,9 @@ def test_batches_are_the_same_from_every_start_and_have_few_shapes(texts):
     assert some(0, 8)[4:] == some(4, 4)
     assert some(0, 2) != some(2, 2)
     for rows in some(0, 12):
-        batch = pretrainer.collate(rows)
+        batch = curriculum.collate(rows)
         count, width = batch["input_ids"].shape
-        assert width in pretrainer.WIDTHS and count == SMALL.batch_tokens // width
+        assert width in curriculum.WIDTHS and count == SMALL.batch_tokens // width
         assert torch.equal(batch["labels"] == -100, (batch["labels"] != batch["input_ids"]) | (batch["attention_mask"] == 0))
 
 
