@@ -14,6 +14,7 @@ from studio.services.library import Library
 from studio.services.models import Models
 
 DELIVERED = "ollama.json"
+WANTED = "wanted.json"  # beside a file that is to go to Ollama as soon as it is there
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,7 @@ class Made:
     result: dict[str, Any]
     at: float
     delivered: str
+    wanted: bool
 
     @property
     def file(self) -> Path:
@@ -55,6 +57,7 @@ def _read(folder: Path) -> Made:
         json.loads(result.read_text("utf-8")),
         result.stat().st_mtime,
         delivered,
+        (folder / WANTED).exists(),
     )
 
 
@@ -77,6 +80,16 @@ def without_engine(prefix: Path = Path(sys.prefix)) -> str:
 def estimates(models: Models, model_id: str) -> dict[sizes.FileKind, int]:
     """Bytes the file will have, for each kind."""
     return sizes.of_config(json.loads((models.path(model_id) / "config.json").read_text("utf-8")))
+
+
+def want(library: Library, folder: Path) -> None:
+    """Note that this export is to be sent to Ollama, so that a closed page or studio does not forget it."""
+    library.write_json(folder / WANTED, {"at": time.time()})
+
+
+def unwant(folder: Path) -> None:
+    """The wish is fulfilled, or it cannot be."""
+    (folder / WANTED).unlink(missing_ok=True)
 
 
 def remember(library: Library, made: Made) -> None:

@@ -82,13 +82,15 @@ class Bench(NamedTuple):
     file_3: Any = gr.skip()
     timer: Any = gr.skip()
     seen: Any = gr.skip()
-    wanted: Any = gr.skip()
     sending: Any = gr.skip()
 
 
 # ---------------------------------------------------------------- handlers
-def visit(studio: Studio, persona_id: str | None, lesson: str | None, file: sizes.FileKind | None, name: str | None, sending: str) -> Bench:
-    """The whole room as the disk has it. A size that was chosen and a name that was typed stay (there are none in a tab not opened yet)."""
+def visit(studio: Studio, persona_id: str | None, lesson: str | None, file: sizes.FileKind | None, name: str | None) -> Bench:
+    """The whole room as the disk has it. A size that was chosen and a name that was typed stay (there are none in a tab not opened yet).
+
+    A file that was on its way to Ollama when the page was left goes on its way.
+    """
     if not persona_id:
         return Bench()
     persona = studio.library.character(persona_id).persona
@@ -97,6 +99,7 @@ def visit(studio: Studio, persona_id: str | None, lesson: str | None, file: size
     if adapter is None:
         words = f"Nothing to export yet. Teach {persona.name} first."
         return Bench(empty=gr.update(visible=True), empty_words=words, page=gr.update(visible=False), timer=gr.update(active=False))
+    sending = to_send(studio, persona_id)
     return Bench(
         empty=gr.update(visible=False),
         page=gr.update(visible=True),
@@ -106,18 +109,19 @@ def visit(studio: Studio, persona_id: str | None, lesson: str | None, file: size
         name=(name or "").strip() or slug(persona.name),
         **at_work(studio, persona_id, sending),
         **outcome(studio, persona_id, persona.name),
+        sending=sending,
     )
 
 
-def arrive(studio: Studio, persona_id: str | None, lesson: str | None, file: sizes.FileKind | None, sending: str) -> Bench:
+def arrive(studio: Studio, persona_id: str | None, lesson: str | None, file: sizes.FileKind | None) -> Bench:
     """The room for a character just opened: its own name stands in the field."""
-    return visit(studio, persona_id, lesson, file, "", sending)
+    return visit(studio, persona_id, lesson, file, "")
 
 
 def make(studio: Studio, persona_id: str, lesson: str | None, file: sizes.FileKind, name: str) -> Bench:
     """Start making the file; pressed twice it is started once."""
     _start(studio, persona_id, lesson, file, name)
-    return Bench(**at_work(studio, persona_id, ""), note=note(""), wanted="")
+    return Bench(**at_work(studio, persona_id, ""), note=note(""))
 
 
 def send(studio: Studio, persona_id: str, lesson: str | None, file: sizes.FileKind, name: str) -> Bench:
@@ -127,22 +131,22 @@ def send(studio: Studio, persona_id: str, lesson: str | None, file: sizes.FileKi
         raise NotReady("Ollama is not running. Start it and press again, or only make the file.")
     adapter, made = _adapter(studio, persona_id, lesson), exports.newest(studio.library, persona_id)
     if made and made.answers_to(adapter.folder, file, checked_name(name.strip())):
-        return Bench(**at_work(studio, persona_id, str(made.folder)), note=note(""), wanted="", sending=str(made.folder))
-    folder = _start(studio, persona_id, lesson, file, name)
-    return Bench(**at_work(studio, persona_id, ""), note=note(""), wanted=str(folder))
+        exports.want(studio.library, made.folder)
+        return Bench(**at_work(studio, persona_id, str(made.folder)), note=note(""), sending=str(made.folder))
+    exports.want(studio.library, _start(studio, persona_id, lesson, file, name))
+    return Bench(**at_work(studio, persona_id, ""), note=note(""))
 
 
-def watch(studio: Studio, persona_id: str | None, seen: str, wanted: str) -> Bench:
+def watch(studio: Studio, persona_id: str | None, seen: str) -> Bench:
     """What is new since the last look; nothing at all where nothing is."""
     if not persona_id or (now := fingerprint(studio, persona_id)) == seen:
         return Bench()
     newest = next(iter(studio.library.exports(persona_id)), None)
     if newest and studio.jobs.state(newest) == "running":
         return Bench(**at_work(studio, persona_id, ""))
-    made = exports.newest(studio.library, persona_id)
-    sending = wanted if made and wanted == str(made.folder) else ""
+    sending = to_send(studio, persona_id)
     name = studio.library.character(persona_id).persona.name
-    return Bench(**(at_work(studio, persona_id, sending) | {"seen": now}), **outcome(studio, persona_id, name), wanted="", sending=sending)
+    return Bench(**(at_work(studio, persona_id, sending) | {"seen": now}), **outcome(studio, persona_id, name), sending=sending)
 
 
 def deliver(studio: Studio, persona_id: str, sending: str) -> Iterator[Bench]:
@@ -154,9 +158,12 @@ def deliver(studio: Studio, persona_id: str, sending: str) -> Iterator[Bench]:
         for phase, share in studio.ollama.create(made.spec["name"], made.file, exports.card(made, studio.models)):
             yield Bench(phase=phase, bar=pictures.share(share))
         exports.remember(studio.library, made)
+        exports.unwant(made.folder)
     except StudioError as error:
+        exports.unwant(made.folder)
         yield Bench(**at_work(studio, persona_id, ""), note=note(str(error), "warn"), sending="")
     except Exception:
+        exports.unwant(made.folder)
         yield Bench(**at_work(studio, persona_id, ""), note=note(""), sending="")
         raise
     else:
@@ -192,6 +199,12 @@ def _start(studio: Studio, persona_id: str, lesson: str | None, file: sizes.File
         shutil.rmtree(folder)  # an order that was refused leaves nothing behind
         raise
     return folder
+
+
+def to_send(studio: Studio, persona_id: str) -> str:
+    """The folder of the newest file, where it is there and still to be sent to Ollama; else empty."""
+    folder, made = next(iter(studio.library.exports(persona_id)), None), exports.newest(studio.library, persona_id)
+    return str(folder) if made and made.wanted and made.folder == folder else ""
 
 
 def fingerprint(studio: Studio, persona_id: str) -> str:
@@ -325,19 +338,20 @@ def build(studio: Studio, persona: gr.Radio) -> None:
                 with gr.Row():
                     pairs = [part for _ in range(PAIRS) for part in _pair()]
         timer = gr.Timer(1, active=False)
-        seen, wanted, sending = gr.State(""), gr.State(""), gr.State("")
+        seen, sending = gr.State(""), gr.State("")
 
     bench = Bench(
         empty, empty_words, page, headline, lesson, file, name, acts, to_ollama, only, ollama, how, work, phase, bar, halt, told, cert, there,
-        there_words, command, product, path, modelfile, answers, counted, *pairs, timer, seen, wanted, sending,
+        there_words, command, product, path, modelfile, answers, counted, *pairs, timer, seen, sending,
     )  # fmt: skip
     everything, order, calm = list(bench), [persona, lesson, file, name], {"show_progress": "hidden"}
-    gr.on([tab.select, lesson.input], bind(visit, studio), [*order, sending], everything, **calm)
-    persona.change(bind(arrive, studio), [persona, lesson, file, sending], everything, **calm)
+    gr.on([tab.select, lesson.input], bind(visit, studio), order, everything, **calm)
     only.click(bind(make, studio), order, everything, **calm)
     to_ollama.click(bind(send, studio), order, everything, **calm)
-    timer.tick(bind(watch, studio), [persona, seen, wanted], everything, **calm)
-    sending.change(bind(deliver, studio), [persona, sending], everything, concurrency_limit=None, **calm)
+    timer.tick(bind(watch, studio), [persona, seen], everything, **calm)
+    delivery = sending.change(bind(deliver, studio), [persona, sending], everything, concurrency_limit=None, **calm)
+    # What one character's file is doing must not be told in another's room; coming back, it goes on.
+    persona.change(bind(arrive, studio), [persona, lesson, file], everything, cancels=delivery, **calm)
     halt.click(bind(stop, studio), persona, everything, **calm)
     save.click(None, modelfile, None, js=SAVE)
     teach.click(None, js=go("train"))

@@ -104,13 +104,13 @@ def marks(page):
 
 def test_without_a_lesson_the_one_button_leads_to_train(library, tmp_path):
     studio = replace(stage.studio(library, tmp_path), ollama=Box())
-    room = export.visit(studio, stage.character(library), None, "Q8_0", "", "")
+    room = export.visit(studio, stage.character(library), None, "Q8_0", "")
     assert room.empty["visible"] and room.page["visible"] is False
     assert room.empty_words == "Nothing to export yet. Teach Biscuit first."
 
 
 def test_the_room_offers_three_sizes_and_a_name(taught):
-    room = export.visit(*taught, None, "Q8_0", "", "")
+    room = export.visit(*taught, None, "Q8_0", "")
     assert room.headline == "Take Biscuit anywhere." and room.name == "biscuit"
     labels = [label for label, _ in room.file["choices"]]
     assert [kind for _, kind in room.file["choices"]] == ["Q4_K_M", "Q8_0", "F16"]
@@ -120,7 +120,7 @@ def test_the_room_offers_three_sizes_and_a_name(taught):
 def test_without_llama_cpp_a_small_file_is_not_promised(taught, monkeypatch, tmp_path):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     studio, who = taught
-    small, *others = (label for label, _ in export.visit(studio, who, None, "Q8_0", "", "").file["choices"])
+    small, *others = (label for label, _ in export.visit(studio, who, None, "Q8_0", "").file["choices"])
     assert "Needs llama.cpp" in small and not any("llama.cpp" in label for label in others)
     with pytest.raises(StudioError, match="python launch.py repair"):
         export.make(studio, who, None, "Q4_K_M", "biscuit")
@@ -130,19 +130,19 @@ def test_without_llama_cpp_a_small_file_is_not_promised(taught, monkeypatch, tmp
 
 
 def test_a_tab_that_was_never_opened_has_no_values_yet(taught):
-    room = export.visit(*taught, None, None, None, "")
+    room = export.visit(*taught, None, None, None)
     assert room.name == "biscuit" and room.file["value"] == "Q8_0"
 
 
 def test_a_name_somebody_typed_stays_until_another_character_comes(taught):
-    room = export.visit(*taught, None, "F16", "my-dog", "")
+    room = export.visit(*taught, None, "F16", "my-dog")
     assert room.name == "my-dog" and room.file["value"] == "F16"
-    assert export.arrive(*taught, None, "Q8_0", "").name == "biscuit"
+    assert export.arrive(*taught, None, "Q8_0").name == "biscuit"
 
 
 @pytest.mark.parametrize(("state", "ready"), [("running", True), ("absent", False), ("stopped", False), ("old", False), ("foreign", False)])
 def test_one_button_is_filled_whether_ollama_answers_or_not(taught, state, ready):
-    room = export.visit(replace(taught[0], ollama=Box(state)), taught[1], None, "Q8_0", "", "")
+    room = export.visit(replace(taught[0], ollama=Box(state)), taught[1], None, "Q8_0", "")
     assert room.send["visible"] is ready and room.make["variant"] == ("secondary" if ready else "primary")
     assert room.how["visible"] is not ready and room.make["value"] == ("Only make the file" if ready else "Make the file")
 
@@ -191,18 +191,18 @@ def test_work_shows_its_phase_and_share_and_nothing_twice(taught):
     export.make(studio, who, None, "Q8_0", "biscuit")
     folder = studio.jobs.started[0][1]
     journal(studio, folder, {"kind": "phase", "at": 1, "text": "Merging what Biscuit learned", "share": 0.4}, alive=True)
-    room = export.watch(studio, who, "", "")
+    room = export.watch(studio, who, "")
     assert room.phase == "Merging what Biscuit learned" and 'aria-valuenow="40"' in room.bar
     assert room.acts["visible"] is False and room.timer["active"] and room.stop["interactive"]
-    assert export.watch(studio, who, room.seen, "") == export.Bench()
-    assert export.visit(studio, who, None, "Q8_0", "biscuit", "").phase == "Merging what Biscuit learned", "the same after a reload"
+    assert export.watch(studio, who, room.seen) == export.Bench()
+    assert export.visit(studio, who, None, "Q8_0", "biscuit").phase == "Merging what Biscuit learned", "the same after a reload"
     export.stop(studio, who)
     assert (folder / "stop").exists()
 
 
 def test_all_answers_alike_is_called_exact(taught):
     finish(*taught)
-    page = export.visit(*taught, None, "Q8_0", "", "").cert
+    page = export.visit(*taught, None, "Q8_0", "").cert
     assert "The file speaks exactly like the character you trained" in page
     assert marks(page) == ["ok", "ok", "ok", "ok", "wait"] and "seal" in page
 
@@ -210,39 +210,39 @@ def test_all_answers_alike_is_called_exact(taught):
 def test_a_small_file_that_differs_is_not_called_exact(taught):
     found = answers(different=2)
     finish(*taught, file="Q4_K_M", found=found, rows=checks(found, exact=False))
-    page = export.visit(*taught, None, "Q8_0", "", "").cert
+    page = export.visit(*taught, None, "Q8_0", "").cert
     assert "<h2>The file speaks like the character you trained</h2>" in page and "8 of 10 answers" in page
 
 
 def test_one_check_that_went_wrong_turns_the_certificate(taught):
     finish(*taught, rows=checks(answers(), speakers=7))
-    page = export.visit(*taught, None, "Q8_0", "", "").cert
+    page = export.visit(*taught, None, "Q8_0", "").cert
     assert "<h2>Not safe to share yet</h2>" in page and 'class="cert bad"' in page and 'class="seal"' not in page
     assert marks(page)[1] == "bad"
 
 
 def test_a_check_nobody_made_is_said_to_be_open(taught):
     finish(*taught, rows=checks(answers())[:4])
-    page = export.visit(*taught, None, "Q8_0", "", "").cert
+    page = export.visit(*taught, None, "Q8_0", "").cert
     assert marks(page) == ["ok", "ok", "ok", "ok", "wait"] and "Not checked yet." in page
 
 
 def test_what_a_result_file_says_cannot_become_markup(taught):
     nasty = replace(certificate.words(1, 1), sentence="<img src=x onerror=alert(1)> ${1+1} {{value}}", title="<b>")
     finish(*taught, rows=[nasty])
-    page = export.visit(*taught, None, "Q8_0", "", "").cert
+    page = export.visit(*taught, None, "Q8_0", "").cert
     assert "<img" not in page and "${" not in page and "{{" not in page and "<b><b>" not in page
     assert "${1+1} {{value}}" in html.unescape(page)
 
 
 def test_before_there_is_a_file_five_checks_wait(taught):
-    assert marks(export.visit(*taught, None, "Q8_0", "", "").cert) == ["wait"] * 5
+    assert marks(export.visit(*taught, None, "Q8_0", "").cert) == ["wait"] * 5
 
 
 def test_answers_that_differ_are_shown_first_and_said_to(taught):
     found = [*answers(5), certificate.Answer("Odd?", "Woof.", "Wuff.", True, True)]
     finish(*taught, file="Q4_K_M", found=found, rows=checks(found, exact=False))
-    room = export.visit(*taught, None, "Q8_0", "", "")
+    room = export.visit(*taught, None, "Q8_0", "")
     assert (room.asked_1, room.app_1, room.file_1["value"]) == ("Odd?", "Woof.", "Wuff.")
     assert room.file_1["label"] == "In the file, in other words" and room.file_2["label"] == "In the file"
     assert "5 of 6" in room.counted and room.answers["visible"]
@@ -258,7 +258,7 @@ def test_a_file_that_lies_here_is_sent_without_making_it_again(taught):
     assert (name, gguf) == ("biscuit", folder / "biscuit-Q8_0.gguf") and card.system == "You are a dog."
     assert last.there["visible"] and last.there_words == "Biscuit is in Ollama. Open it and choose biscuit, or type:"
     assert last.command == "ollama run biscuit" and last.sending == ""
-    assert export.visit(studio, who, None, "Q8_0", "", "").there["visible"], "also after a reload"
+    assert export.visit(studio, who, None, "Q8_0", "").there["visible"], "also after a reload"
 
 
 @pytest.mark.parametrize(("file", "name"), [("F16", "biscuit"), ("Q8_0", "my-dog")])
@@ -266,14 +266,26 @@ def test_another_size_or_name_is_made_anew(taught, file, name):
     studio, who = taught
     finish(studio, who)
     room = export.send(studio, who, None, file, name)
-    assert room.wanted == str(studio.jobs.started[0][1]) and not isinstance(room.sending, str)
+    assert len(studio.jobs.started) == 1 and not isinstance(room.sending, str)
 
 
 def test_a_finished_file_that_was_wanted_goes_on_to_ollama(taught):
     studio, who = taught
     folder = finish(studio, who)
-    assert export.watch(studio, who, "", str(folder)).sending == str(folder)
-    assert export.watch(studio, who, "", "").sending == "", "one that was only made stays here"
+    assert export.watch(studio, who, "").sending == "", "one that was only made stays here"
+    exports.want(studio.library, folder)
+    assert export.watch(studio, who, "").sending == str(folder)
+    room = export.arrive(studio, who, None, "Q8_0")
+    assert room.sending == str(folder) and room.work["visible"] and not room.acts["visible"], "also after a reload"
+    list(export.deliver(studio, who, room.sending))
+    assert export.arrive(studio, who, None, "Q8_0").sending == "", "once"
+
+
+def test_a_file_that_was_wanted_waits_while_a_newer_one_is_made(taught):
+    studio, who = taught
+    exports.want(studio.library, finish(studio, who))
+    orders.order_export(studio.library, studio.library.adapters(who)[0], "F16", "biscuit")
+    assert export.arrive(studio, who, None, "Q8_0").sending == ""
 
 
 def test_what_ollama_refuses_is_said_and_can_be_tried_again(taught):
@@ -282,7 +294,7 @@ def test_what_ollama_refuses_is_said_and_can_be_tried_again(taught):
     studio = replace(studio, ollama=Box(error=StudioError("Ollama stopped answering. The file is safe. Start Ollama and press again.")))
     last = list(export.deliver(studio, who, str(folder)))[-1]
     assert last.note["value"].startswith("Ollama stopped answering") and last.acts["visible"] and last.sending == ""
-    assert exports.newest(studio.library, who).delivered == ""
+    assert exports.newest(studio.library, who).delivered == "" and not exports.newest(studio.library, who).wanted
 
 
 def test_a_failure_is_a_sentence_and_the_older_file_stays(taught):
@@ -290,7 +302,7 @@ def test_a_failure_is_a_sentence_and_the_older_file_stays(taught):
     finish(studio, who)
     folder = orders.order_export(studio.library, studio.library.adapters(who)[0], "F16", "biscuit")
     journal(studio, folder, {"kind": "failed", "at": 3, "message": "Not enough room: the file needs 4.1 GB, 2.0 GB is free."})
-    room = export.watch(studio, who, "", "")
+    room = export.watch(studio, who, "")
     assert room.note["value"].startswith("Not enough room") and room.product["visible"] and room.acts["visible"]
 
 
@@ -298,7 +310,7 @@ def test_a_stop_says_that_what_was_learned_is_safe(taught):
     studio, who = taught
     folder = orders.order_export(studio.library, studio.library.adapters(who)[0], "F16", "biscuit")
     journal(studio, folder, {"kind": "stopped", "at": 3})
-    assert "what was learned is safe" in export.watch(studio, who, "", "").note["value"]
+    assert "what was learned is safe" in export.watch(studio, who, "").note["value"]
 
 
 def test_everything_that_can_be_pressed_is_answered(taught):
