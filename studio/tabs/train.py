@@ -19,7 +19,7 @@ WORDS: dict[str, tuple[str, str, str]] = {
     "epochs": ("Passes", "epochs", "How often everything is read. Usually 2 to 8."),
     "batch_size": ("Read at once", "batch size", "Conversations looked at together. Usually 4; 1 needs the least memory."),
     "accumulation": ("Looks before a step", "gradient accumulation", "Gathers several looks into one step. Usually 1."),
-    "learning_rate": ("Step size", "learning rate", "How far each step goes. Usually 0.0002; 0.002 for the practice model."),
+    "learning_rate": ("Step size", "learning rate", "How far each step goes. Usually 0.0002; about 0.00001 for the practice model."),
     "warmup_steps": ("Gentle first steps", "warm-up steps", "Steps that start small. Usually a tenth of all."),
     "rank": ("Depth", "rank", "How much of the model may change. 8 is light, 16 medium, 32 deep."),
     "alpha": ("Strength", "alpha", "How strongly the change counts. Usually the same as depth."),

@@ -28,9 +28,17 @@ def test_more_patience_means_more_passes_and_more_depth(material):
     assert quick.rank < balanced.rank < patient.rank
 
 
-def test_a_small_model_takes_larger_steps():
-    small, large = (presets.recipe("balanced", Material(100, 300, size)) for size in (5_600_000, 4_000_000_000))
-    assert small.learning_rate > large.learning_rate
+@pytest.mark.parametrize("preset", PRESETS)
+def test_a_small_model_is_led_equally_far_by_few_conversations_and_by_many(preset):
+    materials = [Material(count, 300, 5_600_000) for count in (40, 111, 200)]
+    plans = [presets.recipe(preset, material) for material in materials]
+    led = [plan.learning_rate * presets.total_steps(material, plan) for material, plan in zip(materials, plans, strict=True)]
+    assert led == pytest.approx([presets.DRIFT[preset]] * 3)
+
+
+def test_a_small_model_takes_small_steps_however_little_there_is():
+    small, large = (presets.recipe("balanced", Material(1, 300, size)) for size in (5_600_000, 4_000_000_000))
+    assert 0 < small.learning_rate <= large.learning_rate
 
 
 def test_many_conversations_are_read_fewer_times():
