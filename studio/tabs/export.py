@@ -26,6 +26,7 @@ FILES: dict[sizes.FileKind, tuple[str, str]] = {
 }
 OURS: sizes.FileKind = "Q8_0"
 PAIRS = 3  # answers shown side by side
+SENT = "sent"  # no fingerprint: whatever is there is news
 LEDE = '<p class="lede">One file holds the whole character. It runs in Ollama, a free app, on any computer with enough memory.</p>'
 HOW = """<ol class="how"><li>Get Ollama from ollama.com, start it, and press Send to Ollama here.</li>
 <li>Or make the file, open its folder in a terminal, and type <code>ollama create NAME -f Modelfile</code>.</li></ol>"""
@@ -167,8 +168,8 @@ def deliver(studio: Studio, persona_id: str, sending: str) -> Iterator[Bench]:
         yield Bench(**at_work(studio, persona_id, ""), note=note(""), sending="")
         raise
     else:
-        name = studio.library.character(persona_id).persona.name
-        yield Bench(**at_work(studio, persona_id, ""), **outcome(studio, persona_id, name), sending="")
+        # By now another character may be open: the timer looks again, and knows who it is.
+        yield Bench(sending="", seen=SENT, timer=gr.update(active=True))
 
 
 def stop(studio: Studio, persona_id: str) -> Bench:
@@ -349,9 +350,8 @@ def build(studio: Studio, persona: gr.Radio) -> None:
     only.click(bind(make, studio), order, everything, **calm)
     to_ollama.click(bind(send, studio), order, everything, **calm)
     timer.tick(bind(watch, studio), [persona, seen], everything, **calm)
-    delivery = sending.change(bind(deliver, studio), [persona, sending], everything, concurrency_limit=None, **calm)
-    # What one character's file is doing must not be told in another's room; coming back, it goes on.
-    persona.change(bind(arrive, studio), [persona, lesson, file], everything, cancels=delivery, **calm)
+    persona.change(bind(arrive, studio), [persona, lesson, file], everything, **calm)
+    sending.change(bind(deliver, studio), [persona, sending], everything, concurrency_limit=None, **calm)
     halt.click(bind(stop, studio), persona, everything, **calm)
     save.click(None, modelfile, None, js=SAVE)
     teach.click(None, js=go("train"))

@@ -256,8 +256,17 @@ def test_a_file_that_lies_here_is_sent_without_making_it_again(taught):
     last = list(export.deliver(studio, who, room.sending))[-1]
     ((name, gguf, card),) = studio.ollama.taken
     assert (name, gguf) == ("biscuit", folder / "biscuit-Q8_0.gguf") and card.system == "You are a dog."
-    assert last.there["visible"] and last.there_words == "Biscuit is in Ollama. Open it and choose biscuit, or type:"
+    assert last.sending == "" and last.timer["active"]
+    last = export.watch(studio, who, last.seen)
+    assert (
+        not last.timer["active"]
+        and last.there["visible"]
+        and last.there_words == "Biscuit is in Ollama. Open it and choose biscuit, or type:"
+    )
     assert last.command == "ollama run biscuit" and last.sending == ""
+    assert export.watch(studio, stage.character(studio.library), export.SENT).there["visible"] is False, (
+        "another character's room tells its own"
+    )
     assert export.visit(studio, who, None, "Q8_0", "").there["visible"], "also after a reload"
 
 
