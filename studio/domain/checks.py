@@ -7,7 +7,13 @@ from typing import Literal
 from studio.domain import gemma
 from studio.domain.conversation import Conversation
 
-Kind = Literal["few", "empty", "opening", "twice", "ending", "long", "copy", "marks"]
+Kind = Literal[
+    "few", "empty", "opening", "twice", "ending", "long", "copy", "marks",
+    "start", "phrase", "finish", "assistant", "layout", "stage", "emoji",  # habits
+    "sentence", "reply", "age", "forbidden", "unused", "contraction", "exclamation",  # rules of a voice
+    "email", "phone", "street", "account", "card", "address", "link",  # private
+    "leak", "near leak",  # leakage
+]  # fmt: skip
 Severity = Literal["fix", "look"]
 Place = tuple[str, str, int | None]  # conversation id, title, index of the line
 Tick = tuple[Literal["fix", "look", "ok"], str, str, str]  # mark, title, sentence, expert word: counts and fixed words only
@@ -25,6 +31,7 @@ class Finding:
     sentence: str
     expert: str
     places: tuple[Place, ...] = ()
+    words: str = ""  # the person's own words this is about: for a text field only, never for a page
 
 
 def number(count: int) -> str:
@@ -71,19 +78,47 @@ def ticks(findings: Sequence[Finding], count: int, longest: int) -> list[Tick]:
     return [(f.severity, f.title, f.sentence, f.expert) for f in findings] + [tick for covered, tick in good if not covered & kinds]
 
 
-def advice(kind: Kind, turn: int | None, name: str) -> str:
-    """What to do at one place. `name` is the character's."""
+# What to do at one place; {said} is the person's own words, or what stands in for them.
+ADVICE: dict[Kind, str] = {
+    "few": "{name} needs at least {fewest} conversations.",
+    "empty": "{line} is empty. Fill it, or remove it.",
+    "opening": "It starts with {name}. Let the visitor speak first.",
+    "twice": "{line} has the same speaker as the line before. Join the two, or put a line between them.",
+    "ending": "It has no answer from {name} at the end. Add one, or leave it out.",
+    "long": "It is too long to be read whole. Make two of it.",
+    "copy": "It appears more than once. Change one, or remove it.",
+    "marks": "{line} holds a control mark. Write it in plain words.",
+    "start": "{line} opens with {said}, as many others do. Begin it in another way.",
+    "phrase": "{line} holds {said}, as many others do. Say it in another way.",
+    "finish": "{line} ends as nearly all others do. End it in another way.",
+    "assistant": "{line} sounds like an assistant. Say it as {name} would.",
+    "layout": "{line} holds marks for headings, lists or bold. Write it as plain speech.",
+    "stage": "{line} holds a stage direction. Take it out, unless {name} shall write them.",
+    "emoji": "{line} holds an emoji. Take it out, unless {name} shall write them.",
+    "sentence": "{line} has a sentence that is too long. Make two of it.",
+    "reply": "{line} is too long for {name}. Shorten it, or let the visitor speak between.",
+    "age": "{line} reads older than {name} should. Use shorter words and sentences.",
+    "forbidden": "{line} has a word that {name} never says. Choose another.",
+    "unused": "{name} never says {said}. Write a line with it, or take it off the list.",
+    "contraction": "{line} has a shortened word. Write both words out.",
+    "exclamation": "{line} has more exclamation marks than {name} uses. Take some out.",
+    "email": "{line} holds an e-mail address. Take it out, or make one up.",
+    "phone": "{line} holds what looks like a telephone number. Take it out, or make one up.",
+    "street": "{line} holds what looks like a street address. Take it out, or make one up.",
+    "account": "{line} holds what looks like a bank account number. Take it out.",
+    "card": "{line} holds what looks like a card number. Take it out.",
+    "address": "{line} holds a computer's address. Take it out, unless it belongs there.",
+    "link": "{line} holds a web address. Take it out, unless it belongs there.",
+    "leak": "{line} and the line before stand in both parts. Change one of the two, or remove it.",
+    "near leak": "{line} and the line before are nearly the same in both parts. Change one of the two, or remove it.",
+}
+
+
+def advice(kind: Kind, turn: int | None, name: str, words: str = "") -> str:
+    """What to do at one place. `name` is the character's; `words` are the finding's."""
     line = f"Line {turn + 1}" if turn is not None else "It"
-    return {
-        "few": f"{name} needs at least {FEWEST} conversations.",
-        "empty": f"{line} is empty. Fill it, or remove it.",
-        "opening": f"It starts with {name}. Let the visitor speak first.",
-        "twice": f"{line} has the same speaker as the line before. Join the two, or put a line between them.",
-        "ending": f"It has no answer from {name} at the end. Add one, or leave it out.",
-        "long": "It is too long to be read whole. Make two of it.",
-        "copy": "It appears more than once. Change one, or remove it.",
-        "marks": f"{line} holds a control mark. Write it in plain words.",
-    }[kind]
+    said = f"“{words}”" if words else "the same words"
+    return ADVICE[kind].format(line=line, name=name, said=said, fewest=FEWEST)
 
 
 def _few(conversations: Sequence[Conversation]) -> Finding | None:
@@ -98,7 +133,7 @@ def _few(conversations: Sequence[Conversation]) -> Finding | None:
 
 def _lines(conversations: Iterable[Conversation]) -> Finding | None:
     places = tuple((c.id, c.title, n) for c in conversations for n, turn in enumerate(c.turns) if not turn.text.strip())
-    return _found(
+    return finding(
         "empty",
         "fix",
         places,
@@ -116,7 +151,7 @@ def _order(conversations: Sequence[Conversation]) -> list[Finding | None]:
     )
     left_out = "Until then {it} left out of learning."
     return [
-        _found(
+        finding(
             "opening",
             "fix",
             opening,
@@ -124,7 +159,7 @@ def _order(conversations: Sequence[Conversation]) -> list[Finding | None]:
             "The visitor has to speak first. " + left_out,
             "",
         ),
-        _found(
+        finding(
             "twice",
             "fix",
             twice,
@@ -132,7 +167,7 @@ def _order(conversations: Sequence[Conversation]) -> list[Finding | None]:
             "The two have to take turns. " + left_out,
             "alternating roles",
         ),
-        _found(
+        finding(
             "ending",
             "fix",
             ending,
@@ -145,7 +180,7 @@ def _order(conversations: Sequence[Conversation]) -> list[Finding | None]:
 
 def _long(conversations: Iterable[Conversation], tokens: Mapping[str, int], longest: int) -> Finding | None:
     places = tuple((c.id, c.title, None) for c in conversations if tokens.get(c.id, 0) > longest)
-    return _found(
+    return finding(
         "long",
         "look",
         places,
@@ -162,7 +197,7 @@ def _copies(conversations: Iterable[Conversation]) -> Finding | None:
         said = tuple((turn.role, turn.text.strip()) for turn in c.turns)
         if said and first.setdefault(said, c.id) != c.id:
             places.append((c.id, c.title, None))
-    return _found(
+    return finding(
         "copy",
         "look",
         tuple(places),
@@ -174,7 +209,7 @@ def _copies(conversations: Iterable[Conversation]) -> Finding | None:
 
 def _marks(conversations: Iterable[Conversation]) -> Finding | None:
     places = tuple((c.id, c.title, n) for c in conversations for n, turn in enumerate(c.turns) if gemma.has_marks(turn.text))
-    return _found(
+    return finding(
         "marks",
         "look",
         places,
@@ -184,12 +219,13 @@ def _marks(conversations: Iterable[Conversation]) -> Finding | None:
     )
 
 
-def _found(
-    kind: Kind, severity: Severity, places: tuple[Place, ...], titles: tuple[str, str], sentence: str, expert: str
+def finding(
+    kind: Kind, severity: Severity, places: tuple[Place, ...], titles: tuple[str, str], sentence: str, expert: str, words: str = ""
 ) -> Finding | None:
+    """What was seen at these places; None where there are none. A title may say their number, {N} or {n}; a sentence “it is”, {it}."""
     if not places:
         return None
     count = len(places)
     title = titles[0] if count == 1 else titles[1].format(N=number(count).capitalize(), n=number(count))
     conversations = len({place[0] for place in places})
-    return Finding(kind, severity, title, sentence.format(it="it is" if conversations == 1 else "they are"), expert, places)
+    return Finding(kind, severity, title, sentence.format(it="it is" if conversations == 1 else "they are"), expert, places, words)
