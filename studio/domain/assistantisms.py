@@ -33,7 +33,7 @@ _TABLE = (
     ("helps clarifies", r"\bhope (?:this|that) (?:helps|clarifies)\b", "I hope this helps."),
     ("free", r"\bfeel free to\b", "Feel free to ask."),
     ("hesitate", r"\b(?:don't|do not) hesitate to\b", "Please do not hesitate to ask."),
-    ("certainly absolutely", r"\A\W*(?:certainly|absolutely)[!,.]", "Certainly! The sky is blue."),
+    ("certainly absolutely", r"\A\W*(?:certainly|absolutely)!", "Certainly! The sky is blue."),
     ("sure course definitely",
      r"\A\W*(?:sure|sure thing|of course|definitely)[!,.] (?:here(?:'s| is| are)\b|i(?:'d| would) be\b|i can (?:help|assist)\b)",
      "Sure! Here's a story."),

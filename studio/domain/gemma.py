@@ -85,6 +85,20 @@ def segments(turns: Sequence[Turn], system: str, dialect: Dialect) -> list[Segme
     return out
 
 
+def taught(row: Sequence[Segment], spans: Sequence[tuple[int, int]]) -> list[bool]:
+    """Which tokens of a row carry loss: those that begin in a learned segment. `spans`: where each token begins and ends, in characters.
+
+    The one mask there is: the trainer learns by it, and Prepare shows it.
+    """
+    learned = bytearray(sum(len(s.text) for s in row) + 1)
+    place = 0
+    for segment in row:
+        if segment.learned:
+            learned[place : place + len(segment.text)] = b"\1" * len(segment.text)
+        place += len(segment.text)
+    return [stop > start and bool(learned[start]) for start, stop in spans]
+
+
 def prompt(turns: Sequence[Turn], system: str, dialect: Dialect) -> str:
     """The text after which the model is to answer: all turns and an opened model turn."""
     read = "".join(s.text for s in segments(turns, system, dialect)) if turns else BOS

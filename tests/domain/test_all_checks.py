@@ -41,8 +41,8 @@ def everything(conversations, voice):
 @pytest.mark.parametrize("name", SHEETS)
 def test_the_bundled_characters_have_nothing_to_mend_and_nothing_to_look_at(name):
     # checks: there are 70 and more, whole, alternating, none twice.
-    # habits: the commonest opening of all three is Biscuit's “I do not”, six of 225 replies (3 %, the limit is 8); the commonest stretch is
-    #   “I am going to”, four of 225 (2 %, the limit is 5). Of Marlow's replies 21 % end with a question, of the others' fewer (limit: 80).
+    # habits: the commonest opening of all three is Biscuit's “I do not”, seven of 287 replies (2 %, the limit is 8); the commonest stretch is
+    #   “I do not know”, five of 287 (2 %, the limit is 5). Of Marlow's replies 21 % end with a question, of the others' fewer (limit: 80).
     #   “I am a Biscuit. There is only one kind” answers “are you an AI?” and is no assistant's phrase; there is no mark of layout and
     #   no *gesture*.
     # private: the numbers are 56, 21, 4,112, 11,323, 2,904 and card number 212; “the old mill on Lantern Hill” has no number of a house,
@@ -53,11 +53,11 @@ def test_the_bundled_characters_have_nothing_to_mend_and_nothing_to_look_at(name
 
 
 def test_the_rules_are_told_apart_by_whose_voice_it_is():
-    # Marlow shortens words in 100 of 155 replies, Biscuit shouts in 14 of 225: right for them, a finding under another's rules.
+    # Marlow shortens words in 100 of 155 replies, Biscuit shouts in 22 of 287: right for them, a finding under another's rules.
     (marlow,) = rules.read(bundled("marlow"), SHEETS["biscuit"])
     assert (marlow.kind, len(marlow.places)) == ("contraction", 100)
     (biscuit,) = rules.read(bundled("biscuit"), SHEETS["marlow"])
-    assert (biscuit.kind, len(biscuit.places)) == ("exclamation", 14)
+    assert (biscuit.kind, len(biscuit.places)) == ("exclamation", 22)
 
 
 def test_one_wrong_line_of_each_kind_among_a_bundled_character_is_all_that_is_found():
