@@ -1,14 +1,15 @@
 """What a copy editor would say about the conversations before they are learned."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from studio.domain import gemma
 from studio.domain.conversation import Conversation
 
 Kind = Literal[
-    "few", "empty", "opening", "twice", "ending", "long", "copy", "marks",
+    "few", "empty", "opening", "twice", "ending", "long", "copy", "near", "marks", "trim", "thin",
+    "fact",
     "start", "phrase", "finish", "assistant", "layout", "stage", "emoji",  # habits
     "sentence", "reply", "age", "forbidden", "unused", "contraction", "exclamation",  # rules of a voice
     "email", "phone", "street", "account", "card", "address", "link",  # private
@@ -18,6 +19,7 @@ Severity = Literal["fix", "look"]
 Place = tuple[str, str, int | None]  # conversation id, title, index of the line
 Tick = tuple[Literal["fix", "look", "ok"], str, str, str]  # mark, title, sentence, expert word: counts and fixed words only
 FEWEST = 10  # conversations a lesson needs
+BARE, COMFORTABLE = 50, 500  # conversations from which a voice begins to hold, and from which it does
 NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 
 
@@ -39,17 +41,30 @@ def number(count: int) -> str:
     return NUMBERS[count] if 0 <= count < 10 else f"{count:,}"
 
 
-def read(conversations: Sequence[Conversation], tokens: Mapping[str, int], longest: int) -> list[Finding]:
-    """Everything worth saying, things to fix first. `tokens`: by conversation id; `longest`: how many the model reads at once."""
+def read(
+    conversations: Sequence[Conversation], tokens: Mapping[str, int], longest: int, twins: Mapping[str, str] | None = None
+) -> list[Finding]:
+    """What can be said without knowing the voice, things to fix first.
+
+    `tokens`: by conversation id; `longest`: how many the model reads at once; `twins`: conversations that are nearly the same as an earlier one.
+    """
     found = [
         _few(conversations),
         _lines(conversations),
         *_order(conversations),
+        _thin(conversations),
         _long(conversations, tokens, longest),
         _copies(conversations),
+        _near(conversations, twins or {}),
         _marks(conversations),
+        _trim(conversations),
     ]
-    return sorted((f for f in found if f), key=lambda f: f.severity != "fix")
+    return in_order(f for f in found if f)
+
+
+def in_order(findings: Iterable[Finding]) -> list[Finding]:
+    """What has to be fixed stands first."""
+    return sorted(findings, key=lambda f: f.severity != "fix")
 
 
 def headline(findings: Sequence[Finding]) -> str:
@@ -62,21 +77,52 @@ def headline(findings: Sequence[Finding]) -> str:
     return "Ready."
 
 
-def ticks(findings: Sequence[Finding], count: int, longest: int) -> list[Tick]:
-    """The findings as rows, then a good tick for every check that found nothing."""
+def ticks(findings: Sequence[Finding], count: int, longest: int, rules: int = 0, facts: int = 0) -> list[Tick]:
+    """The findings as rows, then a good tick for every check that found nothing. `rules`, `facts`: how many of the sheet's can be held to lines."""
     kinds = {f.kind for f in findings}
     good: list[tuple[set[Kind], Tick]] = [
-        (
-            {"opening", "twice", "ending"},
-            ("ok", "Every conversation ends with your character", "So there is always an answer to learn.", ""),
-        ),
-        ({"empty"}, ("ok", "Every line has words", "Nothing empty would be learned.", "")),
-        ({"copy"}, ("ok", "No conversation appears twice", f"{count:,} read, no copies.", "exact-duplicate check")),
+        *GOOD,
+        ({"copy", "near"}, ("ok", "No conversation appears twice", f"{count:,} read, no copies.", "duplicate check")),
         ({"long"}, ("ok", "Nothing is too long", "The model can read each conversation whole.", f"up to {longest:,} tokens")),
-        ({"marks"}, ("ok", "No control marks in the text", "Every word is read as a word.", "control tokens")),
     ]
+    if rules:
+        kept = (
+            f"{number(rules).capitalize()} of the sheet's rules can be read by a machine."
+            if rules > 1
+            else "One of the sheet's rules can be read by a machine."
+        )
+        good.append((VOICE, ("ok", "The voice keeps its rules", kept, "")))
+    if facts:
+        held = f"{number(facts).capitalize()} ages, numbers and colours of the sheet were held to every line."
+        good.append(
+            ({"fact"}, ("ok", "No line contradicts a fact", held if facts > 1 else "One of the sheet's facts was held to every line.", ""))
+        )
+    if count >= FEWEST:
+        good.append(
+            (
+                {"few", "thin"},
+                ("ok", "There is enough to learn from", f"{BARE} conversations are the bare minimum, {COMFORTABLE} comfortable.", ""),
+            )
+        )
     return [(f.severity, f.title, f.sentence, f.expert) for f in findings] + [tick for covered, tick in good if not covered & kinds]
 
+
+VOICE: set[Kind] = {"sentence", "reply", "age", "forbidden", "unused", "contraction", "exclamation"}
+GOOD: tuple[tuple[set[Kind], Tick], ...] = (
+    ({"opening", "twice", "ending"}, ("ok", "Every conversation ends with your character", "So there is always an answer to learn.", "")),
+    ({"empty"}, ("ok", "Every line has words", "Nothing empty would be learned.", "")),
+    ({"marks"}, ("ok", "No control marks in the text", "Every word is read as a word.", "control tokens")),
+    ({"start", "phrase", "finish"}, ("ok", "No words come too often", "Openings and phrases differ.", "")),
+    (
+        {"assistant", "layout", "stage", "emoji"},
+        ("ok", "Nobody sounds like an assistant", "No set phrases, no layout, no stray signs.", ""),
+    ),
+    (
+        {"email", "phone", "street", "account", "card", "address", "link"},
+        ("ok", "Nothing private was found", "No addresses, no numbers that lead to a person.", ""),
+    ),
+    ({"leak", "near leak"}, ("ok", "The test is honest", "What is kept back does not stand in what is learned.", "no leakage")),
+)
 
 # What to do at one place; {said} is the person's own words, or what stands in for them.
 ADVICE: dict[Kind, str] = {
@@ -87,7 +133,11 @@ ADVICE: dict[Kind, str] = {
     "ending": "It has no answer from {name} at the end. Add one, or leave it out.",
     "long": "It is too long to be read whole. Make two of it.",
     "copy": "It appears more than once. Change one, or remove it.",
+    "near": "It is nearly the same as another. Change one, or remove it.",
     "marks": "{line} holds a control mark. Write it in plain words.",
+    "trim": "{line} begins or ends with blanks. They will not be learned.",
+    "thin": "{name} needs more conversations.",
+    "fact": "{line} says otherwise than {said}. Change one of the two.",
     "start": "{line} opens with {said}, as many others do. Begin it in another way.",
     "phrase": "{line} holds {said}, as many others do. Say it in another way.",
     "finish": "{line} ends as nearly all others do. End it in another way.",
@@ -204,6 +254,42 @@ def _copies(conversations: Iterable[Conversation]) -> Finding | None:
         ("One conversation appears twice", "{N} conversations are copies of others"),
         "A copy counts double in learning.",
         "exact duplicate",
+    )
+
+
+def _thin(conversations: Sequence[Conversation]) -> Finding | None:
+    count = len(conversations)
+    if not FEWEST <= count < BARE:
+        return None
+    sentence = f"There are {number(count)}. {BARE} are the bare minimum for a voice, {COMFORTABLE} are comfortable."
+    return Finding("thin", "look", "These are few conversations", sentence, "")
+
+
+def _near(conversations: Iterable[Conversation], twins: Mapping[str, str]) -> Finding | None:
+    titles = {c.id: c.title for c in conversations}
+    pairs = [(later, earlier) for later, earlier in twins.items() if later in titles and earlier in titles]
+    found = finding(
+        "near",
+        "look",
+        tuple((later, titles[later], None) for later, _ in pairs),
+        ("One conversation is nearly the same as another", "{N} conversations are nearly the same as others"),
+        "The same words count double in learning. The other one stands below each.",
+        "near duplicate",
+    )
+    both = dict.fromkeys((one, titles[one], None) for pair in pairs for one in pair)
+    return found and replace(found, places=tuple(both))
+
+
+def _trim(conversations: Iterable[Conversation]) -> Finding | None:
+    lines = ((c, n, turn.text) for c in conversations for n, turn in enumerate(c.turns))
+    places = tuple((c.id, c.title, n) for c, n, text in lines if text.strip() and text != text.strip())
+    return finding(
+        "trim",
+        "look",
+        places,
+        ("One line begins or ends with blanks", "{N} lines begin or end with blanks"),
+        "The model's own form leaves them out, so they will not be learned.",
+        "trimmed by the chat template",
     )
 
 

@@ -56,7 +56,12 @@ def dialect_of(model_type: str, empty_thought: bool = False) -> Dialect:
 
 def plain(text: str) -> str:
     """The text as it is put between the marks: outer whitespace gone, and anything that looks like a mark broken with a space."""
-    return _MARKS.sub("< ", text.strip())
+    return unmarked(text.strip())
+
+
+def unmarked(text: str) -> str:
+    """The text with a space in anything that looks like a mark."""
+    return _MARKS.sub("< ", text)
 
 
 def has_marks(text: str) -> bool:

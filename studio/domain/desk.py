@@ -1,0 +1,78 @@
+"""The copy editor's desk: every check there is over all conversations of one character, and which of them shall be quiet."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from studio.domain import checks, dataset, facts, habits, leakage, manner, private, rules
+from studio.domain.checks import Finding
+from studio.domain.conversation import Conversation
+from studio.domain.errors import StudioError
+from studio.domain.persona import Persona, Silence
+from studio.domain.training import Recipe
+
+NAMED = ("start", "phrase", "fact")  # several findings of one kind, told apart by their words
+LONGEST_REASON = 300
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What the studio found when it read one character's conversations."""
+
+    persona: Persona
+    conversations: tuple[Conversation, ...]
+    tokens: Mapping[str, int]  # by conversation; empty where there is no model to count with
+    longest: int
+    findings: tuple[Finding, ...]  # those that speak
+    quiet: tuple[tuple[Finding, Silence], ...]  # those that are silenced, as long as they find no more
+
+
+def read(
+    persona: Persona, conversations: Sequence[Conversation], tokens: Mapping[str, int], longest: int, twins: Mapping[str, str]
+) -> Reading:
+    """Read everything. `tokens`, `longest` and `twins` as in `checks.read`."""
+    parts = dataset.split(dataset.teachable(conversations), Recipe().validation, Recipe().seed)
+    found = checks.in_order([
+        *checks.read(conversations, tokens, longest, twins),
+        *rules.read(conversations, manner.understood(persona.voice)),
+        *facts.read(conversations, persona),
+        *habits.read(conversations),
+        *private.read(conversations),
+        *leakage.read(parts),
+    ])  # fmt: skip
+    reasons = {silence.check: silence for silence in persona.silenced}
+    held = {check_of(f): reasons[check_of(f)] for f in found if is_quiet(f, reasons.get(check_of(f)))}
+    loud = tuple(f for f in found if check_of(f) not in held)
+    quiet = tuple((f, held[check_of(f)]) for f in found if check_of(f) in held)
+    return Reading(persona, tuple(conversations), tokens, longest, loud, quiet)
+
+
+def check_of(finding: Finding) -> str:
+    """The name a finding is silenced under."""
+    return f"{finding.kind}: {finding.words}" if finding.kind in NAMED else finding.kind
+
+
+def is_quiet(finding: Finding, silence: Silence | None) -> bool:
+    """Whether a finding is silenced: it can be learned from as it is, and there is no more of it than when it was silenced."""
+    return silence is not None and finding.severity == "look" and len(finding.places) <= silence.places
+
+
+def silenced(persona: Persona, finding: Finding, reason: str) -> Persona:
+    """The sheet on which this finding is silent; raises StudioError without a reason, or where it has to be mended."""
+    said = " ".join(reason.split())
+    if finding.severity == "fix":
+        raise StudioError("This can't be silenced: such conversations are left out of learning. Mend it, or leave it.")
+    if not said:
+        raise StudioError("Nothing was silenced. Write why first, so that you know it later.")
+    if len(said) > LONGEST_REASON:
+        raise StudioError(f"Nothing was silenced. A reason has at most {LONGEST_REASON} characters; this one has {len(said)}.")
+    others = _others(persona.silenced, check_of(finding))
+    return replace(persona, silenced=(*others, Silence(check_of(finding), said, len(finding.places))))
+
+
+def heard(persona: Persona, check: str) -> Persona:
+    """The sheet on which this check speaks again."""
+    return replace(persona, silenced=_others(persona.silenced, check))
+
+
+def _others(silences: Iterable[Silence], check: str) -> tuple[Silence, ...]:
+    return tuple(silence for silence in silences if silence.check != check)
