@@ -11,7 +11,7 @@ from studio.domain.words import words
 
 SHINGLE = 5  # words
 SHARE = 0.8  # of the shingles of the longer text: above, two texts are nearly the same
-MOST = 50  # exchanges one other is compared with: a bound for answers that are all alike
+MOST = 20  # exchanges one other is compared with: a bound for answers that are all alike
 
 
 @dataclass(frozen=True)
