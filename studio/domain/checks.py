@@ -1,6 +1,6 @@
 """What a copy editor would say about the conversations before they are learned."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -77,9 +77,14 @@ def headline(findings: Sequence[Finding]) -> str:
     return "Ready."
 
 
-def ticks(findings: Sequence[Finding], count: int, longest: int, rules: int = 0, facts: int = 0) -> list[Tick]:
-    """The findings as rows, then a good tick for every check that found nothing. `rules`, `facts`: how many of the sheet's can be held to lines."""
-    kinds = {f.kind for f in findings}
+def ticks(
+    findings: Sequence[Finding], count: int, longest: int, rules: int = 0, facts: int = 0, silent: Collection[Kind] = ()
+) -> list[Tick]:
+    """The findings as rows, then a good tick for every check that found nothing.
+
+    `rules`, `facts`: how many of the sheet's can be held to lines. `silent`: what was found and is silenced, so that no good tick denies it.
+    """
+    kinds = {f.kind for f in findings} | set(silent)
     good: list[tuple[set[Kind], Tick]] = [
         *GOOD,
         ({"copy", "near"}, ("ok", "No conversation appears twice", f"{count:,} read, no copies.", "duplicate check")),

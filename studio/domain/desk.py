@@ -2,13 +2,15 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
-from studio.domain import checks, dataset, facts, habits, leakage, manner, private, rules
+from studio.domain import checks, dataset, facts, habits, leakage, likeness, manner, private, rules, voiceprint
 from studio.domain.checks import Finding
 from studio.domain.conversation import Conversation
 from studio.domain.errors import StudioError
 from studio.domain.persona import Persona, Silence
 from studio.domain.training import Recipe
+from studio.domain.words import words
 
 NAMED = ("start", "phrase", "fact")  # several findings of one kind, told apart by their words
 LONGEST_REASON = 300
@@ -24,6 +26,21 @@ class Reading:
     longest: int
     findings: tuple[Finding, ...]  # those that speak
     quiet: tuple[tuple[Finding, Silence], ...]  # those that are silenced, as long as they find no more
+
+    @cached_property
+    def parts(self) -> dataset.Split:
+        """What a lesson would learn from, and what it would keep back."""
+        return dataset.split(dataset.teachable(self.conversations), Recipe().validation, Recipe().seed)
+
+    @cached_property
+    def voice(self) -> voiceprint.Voiceprint:
+        """The fingerprint of all replies."""
+        return voiceprint.measure(text for c in self.conversations for text in c.replies)
+
+    @cached_property
+    def map(self) -> list[tuple[float, float]]:
+        """A place for each conversation, from -1 to 1: what is alike lies together."""
+        return likeness.layout([words(" ".join(turn.text for turn in c.turns)) for c in self.conversations])
 
 
 def read(
