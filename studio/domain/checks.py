@@ -24,6 +24,15 @@ NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight",
 
 
 @dataclass(frozen=True)
+class Sizes:
+    """How long conversations are for a model, by their ids. `cuts`: the line in which one is cut off that is too long."""
+
+    tokens: Mapping[str, int]
+    cuts: Mapping[str, int]
+    longest: int  # tokens the model reads at once
+
+
+@dataclass(frozen=True)
 class Finding:
     """One kind of thing to mend ("fix": it can't be learned as it is) or worth a look, with every place it was seen."""
 
@@ -41,21 +50,16 @@ def number(count: int) -> str:
     return NUMBERS[count] if 0 <= count < 10 else f"{count:,}"
 
 
-def read(
-    conversations: Sequence[Conversation], tokens: Mapping[str, int], longest: int, twins: Mapping[str, str] | None = None
-) -> list[Finding]:
-    """What can be said without knowing the voice, things to fix first.
-
-    `tokens`: by conversation id; `longest`: how many the model reads at once; `twins`: conversations that are nearly the same as an earlier one.
-    """
+def read(conversations: Sequence[Conversation], sizes: Sizes, twins: Mapping[str, str]) -> list[Finding]:
+    """What can be said without knowing the voice, things to fix first. `twins`: who is nearly the same as which earlier one, by id."""
     found = [
         _few(conversations),
         _lines(conversations),
         *_order(conversations),
         _thin(conversations),
-        _long(conversations, tokens, longest),
+        _long(conversations, sizes),
         _copies(conversations),
-        _near(conversations, twins or {}),
+        _near(conversations, twins),
         _marks(conversations),
         _trim(conversations),
     ]
@@ -136,7 +140,7 @@ ADVICE: dict[Kind, str] = {
     "opening": "It starts with {name}. Let the visitor speak first.",
     "twice": "{line} has the same speaker as the line before. Join the two, or put a line between them.",
     "ending": "It has no answer from {name} at the end. Add one, or leave it out.",
-    "long": "It is too long to be read whole. Make two of it.",
+    "long": "{line} does not fit any more: the model can not read so much at once. Make two of it.",
     "copy": "It appears more than once. Change one, or remove it.",
     "near": "It is nearly the same as another. Change one, or remove it.",
     "marks": "{line} holds a control mark. Write it in plain words.",
@@ -233,15 +237,15 @@ def _order(conversations: Sequence[Conversation]) -> list[Finding | None]:
     ]
 
 
-def _long(conversations: Iterable[Conversation], tokens: Mapping[str, int], longest: int) -> Finding | None:
-    places = tuple((c.id, c.title, None) for c in conversations if tokens.get(c.id, 0) > longest)
+def _long(conversations: Iterable[Conversation], sizes: Sizes) -> Finding | None:
+    places = tuple((c.id, c.title, sizes.cuts.get(c.id)) for c in conversations if sizes.tokens.get(c.id, 0) > sizes.longest)
     return finding(
         "long",
         "look",
         places,
         ("One conversation is long", "{N} conversations are long"),
         "The last lines would be cut off.",
-        f"over {longest:,} tokens",
+        f"over {sizes.longest:,} tokens",
     )
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from studio.domain import checks, dataset, facts, habits, leakage, likeness, manner, private, rules, voiceprint
-from studio.domain.checks import Finding
+from studio.domain.checks import Finding, Sizes
 from studio.domain.conversation import Conversation
 from studio.domain.errors import StudioError
 from studio.domain.persona import Persona, Silence
@@ -43,13 +43,11 @@ class Reading:
         return likeness.layout([words(" ".join(turn.text for turn in c.turns)) for c in self.conversations])
 
 
-def read(
-    persona: Persona, conversations: Sequence[Conversation], tokens: Mapping[str, int], longest: int, twins: Mapping[str, str]
-) -> Reading:
-    """Read everything. `tokens`, `longest` and `twins` as in `checks.read`."""
+def read(persona: Persona, conversations: Sequence[Conversation], sizes: Sizes, twins: Mapping[str, str]) -> Reading:
+    """Read everything. `sizes` and `twins` as in `checks.read`."""
     parts = dataset.split(dataset.teachable(conversations), Recipe().validation, Recipe().seed)
     found = checks.in_order([
-        *checks.read(conversations, tokens, longest, twins),
+        *checks.read(conversations, sizes, twins),
         *rules.read(conversations, manner.understood(persona.voice)),
         *facts.read(conversations, persona),
         *habits.read(conversations),
@@ -60,7 +58,7 @@ def read(
     held = {check_of(f): reasons[check_of(f)] for f in found if is_quiet(f, reasons.get(check_of(f)))}
     loud = tuple(f for f in found if check_of(f) not in held)
     quiet = tuple((f, held[check_of(f)]) for f in found if check_of(f) in held)
-    return Reading(persona, tuple(conversations), tokens, longest, loud, quiet)
+    return Reading(persona, tuple(conversations), sizes.tokens, sizes.longest, loud, quiet)
 
 
 def check_of(finding: Finding) -> str:

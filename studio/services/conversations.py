@@ -32,7 +32,11 @@ class Conversations:
 
     def stamp(self) -> int:
         """A number that grows whenever anything is stored: who has seen it knows whether to look again."""
-        return self._records.latest()
+        return self._records.latest()[0]
+
+    def written(self) -> str:
+        """The character that was written last; empty where there is none."""
+        return self._records.latest()[1]
 
     def listing(self, persona_id: str, query: str = "", offset: int = 0, limit: int = 200) -> dict[str, Any]:
         """How many conversations contain the words, and one page of them: the newest of the writer's own first, then as they came."""

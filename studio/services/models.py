@@ -67,6 +67,15 @@ class Models:
             why = f"Not on this computer yet ({model.gigabytes:.1f} GB, {model.licence}).{gate}"
         return Choice(model.id, model.title, model.sentence, folder if here else None, why, model.parameters, model.mirror or model.repo)
 
+    def ready(self) -> list[Choice]:
+        """The models that are on this machine."""
+        return [choice for choice in self.choices() if choice.path and not choice.why_not]
+
+    def chosen(self, model_id: str | None) -> Choice | None:
+        """The model asked for, or the first that is here; None where there is none."""
+        ready = self.ready()
+        return next((choice for choice in ready if choice.id == model_id), ready[0] if ready else None)
+
     def choice(self, model_id: str) -> Choice:
         """The entry of that id; raises NotFound."""
         for choice in self.choices():

@@ -2,15 +2,15 @@
 
 import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from rapidfuzz.distance import Indel
 
 from studio.domain import desk, gemma, likeness
+from studio.domain.checks import Sizes
 from studio.domain.conversation import Conversation
 from studio.domain.desk import Reading
 from studio.domain.errors import StudioError
-from studio.domain.persona import Persona
 from studio.domain.words import words
 from studio.services.library import Library
 from studio.services.models import Models
@@ -22,14 +22,14 @@ Wanted = tuple[str, str | None]  # a character and a model
 
 
 class Reader:
-    """The last readings, and a thread that renews the one somebody looked at last. Nothing is read twice that has not changed."""
+    """The last readings, and a thread that reads whoever was written last. Nothing is read twice that has not changed."""
 
     def __init__(self, library: Library, models: Models, pause: float = PAUSE) -> None:
         self._library, self._models, self._pause = library, models, pause
         self._lock = threading.Lock()
         self._readings: dict[Wanted, tuple[int, Reading]] = {}
         self._counts: dict[tuple[str, str], int] = {}  # tokens of a text, by model
-        self._last: Wanted | None = None
+        self._model: str | None = None  # the one looked at last
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._follow, daemon=True, name="reader")
 
@@ -37,7 +37,7 @@ class Reader:
         """What the checks find now. `model_id`: the model to count with; None where there is none. Raises NotFound, NotReady."""
         wanted = (persona_id, model_id)
         with self._lock:
-            self._last = wanted
+            self._model = model_id
             stamp = self._library.stamp()
             known = self._readings.get(wanted)
             if known and known[0] == stamp:
@@ -52,16 +52,25 @@ class Reader:
     def _read(self, persona_id: str, model_id: str | None) -> Reading:
         persona = self._library.character(persona_id).persona
         conversations = self._library.conversations(persona_id)
-        tokens: dict[str, int] = {}
-        longest = LONGEST_LESSON
-        if model_id:
-            tokens = self._tokens(model_id, conversations, persona)
-            longest = min(longest, self._models.context(model_id))
-        return desk.read(persona, conversations, tokens, longest, twins(conversations))
+        if not model_id:
+            return desk.read(persona, conversations, Sizes({}, {}, LONGEST_LESSON), twins(conversations))
+        longest = min(LONGEST_LESSON, self._models.context(model_id))
+        texts = self._texts(model_id, conversations, persona.system)
+        tokens = self._tokens(model_id, texts)
+        cuts = {c.id: self._cut(model_id, c, persona.system, texts[c.id], longest) for c in conversations if tokens[c.id] > longest}
+        return desk.read(persona, conversations, Sizes(tokens, cuts, longest), twins(conversations))
 
-    def _tokens(self, model_id: str, conversations: Sequence[Conversation], persona: Persona) -> dict[str, int]:
+    def _texts(self, model_id: str, conversations: Sequence[Conversation], system: str) -> dict[str, str]:
         dialect = self._models.dialect(model_id)
-        texts = {c.id: "".join(s.text for s in gemma.segments(c.turns, persona.system, dialect)) for c in conversations}
+        return {c.id: "".join(s.text for s in gemma.segments(c.turns, system, dialect)) for c in conversations}
+
+    def _cut(self, model_id: str, spoken: Conversation, system: str, text: str, longest: int) -> int:
+        """The line in which a conversation is cut off."""
+        place, dialect = self._models.tokens(model_id, text)[longest].start, self._models.dialect(model_id)
+        starts = (len("".join(s.text for s in gemma.segments(spoken.turns[:n], system, dialect))) for n in range(1, len(spoken.turns)))
+        return sum(start <= place for start in starts)
+
+    def _tokens(self, model_id: str, texts: Mapping[str, str]) -> dict[str, int]:
         missing = list({text for text in texts.values() if (model_id, text) not in self._counts})
         counted = zip(missing, self._models.counts(model_id, missing), strict=True)
         self._counts |= {(model_id, text): count for text, count in counted}
@@ -82,12 +91,12 @@ class Reader:
 
     def _follow(self) -> None:
         while not self._closing.wait(self._pause):
-            if self._last is None:
-                continue
             try:
-                self.read(*self._last)
+                if who := self._library.written():
+                    model = self._models.chosen(self._model)
+                    self.read(who, model.id if model else None)
             except StudioError:
-                self._last = None  # the character or the model is gone; who looks next is told
+                continue  # the character or the model is gone, or the disk refuses; who looks next is told
             except Exception:
                 logging.getLogger("studio").exception("Reading in the background stopped")
                 return

@@ -51,7 +51,7 @@ class Page(NamedTuple):
 # ---------------------------------------------------------------- handlers
 def look(studio: Studio, persona_id: str | None, model_id: str | None, conversation_id: str | None) -> Page:
     """The whole page but the findings, the marked text and the picture."""
-    model = chosen(studio, model_id)
+    model = studio.models.chosen(model_id)
     read = reading(studio, persona_id, model) if persona_id else None
     if persona_id is None or read is None or not read.conversations:
         return Page(empty=gr.update(visible=True), page=gr.update(visible=False))
@@ -78,12 +78,12 @@ def consult(studio: Studio, persona_id: str | None, model_id: str | None, check:
     """What was found, one finding at a time. `opened`: the character whose findings somebody asked to see."""
     if not persona_id:
         return findings.closed()
-    return findings.shown(reading(studio, persona_id, chosen(studio, model_id)), check, opened == persona_id)
+    return findings.shown(reading(studio, persona_id, studio.models.chosen(model_id)), check, opened == persona_id)
 
 
 def marked(studio: Studio, persona_id: str | None, model_id: str | None, conversation_id: str | None, view: View) -> Shown:
     """One conversation with its learned stretches marked, in one of four views, and what would be cut off."""
-    model = chosen(studio, model_id)
+    model = studio.models.chosen(model_id)
     if not persona_id or model is None:
         return Shown([], gr.update(visible=False), "")
     read = reading(studio, persona_id, model)
@@ -93,23 +93,23 @@ def marked(studio: Studio, persona_id: str | None, model_id: str | None, convers
 
 def picture(studio: Studio, persona_id: str | None, model_id: str | None) -> Survey:
     """The picture of the set."""
-    read = reading(studio, persona_id, chosen(studio, model_id)) if persona_id else None
+    read = reading(studio, persona_id, studio.models.chosen(model_id)) if persona_id else None
     return survey.shown(read) if read and read.conversations else Survey()
 
 
 def pick(studio: Studio, persona_id: str, model_id: str | None, dot: gr.SelectData) -> Any:
     """The conversation behind a dot of the map."""
-    return survey.pointed(reading(studio, persona_id, chosen(studio, model_id)), dot.index) or gr.skip()
+    return survey.pointed(reading(studio, persona_id, studio.models.chosen(model_id)), dot.index) or gr.skip()
 
 
 def mend(studio: Studio, persona_id: str, model_id: str | None, check: str | None) -> None:
     """Put right what can be put right without the writer, and say what was done."""
-    gr.Success(findings.mend(studio, reading(studio, persona_id, chosen(studio, model_id)), check), title="Mended")
+    gr.Success(findings.mend(studio, reading(studio, persona_id, studio.models.chosen(model_id)), check), title="Mended")
 
 
 def silence(studio: Studio, persona_id: str, model_id: str | None, check: str | None, reason: str) -> None:
     """Keep with the character that this check shall be quiet."""
-    findings.silence(studio, persona_id, reading(studio, persona_id, chosen(studio, model_id)), check, reason)
+    findings.silence(studio, persona_id, reading(studio, persona_id, studio.models.chosen(model_id)), check, reason)
 
 
 def hear(studio: Studio, persona_id: str, check: str | None) -> None:
@@ -118,17 +118,6 @@ def hear(studio: Studio, persona_id: str, check: str | None) -> None:
 
 
 # ---------------------------------------------------------------- what they are made of
-def ready_models(studio: Studio) -> list[Choice]:
-    """The models that are on this machine."""
-    return [choice for choice in studio.models.choices() if choice.path and not choice.why_not]
-
-
-def chosen(studio: Studio, model_id: str | None) -> Choice | None:
-    """The model asked for, or the first that is here."""
-    ready = ready_models(studio)
-    return next((choice for choice in ready if choice.id == model_id), ready[0] if ready else None)
-
-
 def reading(studio: Studio, persona_id: str, model: Choice | None) -> Reading:
     """What the checks find in everything this character has."""
     return studio.reader.read(persona_id, model.id if model else None)
@@ -181,7 +170,7 @@ def conversation_choices(conversations: Sequence[Conversation], conversation_id:
 
 def model_choices(studio: Studio, model: Choice | None) -> dict[str, Any]:
     """The models that are here; with only one there is nothing to choose."""
-    ready = ready_models(studio)
+    ready = studio.models.ready()
     return gr.update(choices=[(c.title, c.id) for c in ready], value=model.id if model else None, visible=len(ready) > 1)
 
 

@@ -30,7 +30,7 @@ def bundled(name):
 def everything(conversations, voice):
     parts = dataset.split(dataset.teachable(conversations), Recipe().validation, Recipe().seed)
     return [
-        *checks.read(conversations, {}, 4096),
+        *checks.read(conversations, checks.Sizes({}, {}, 4096), {}),
         *habits.read(conversations),
         *private.read(conversations),
         *rules.read(conversations, voice),

@@ -18,7 +18,7 @@ def good(count=checks.BARE):
 
 
 def read(conversations, tokens=None, longest=512):
-    return checks.read(conversations, tokens or {}, longest)
+    return checks.read(conversations, checks.Sizes(tokens or {}, {"00": 1}, longest), {})
 
 
 def kinds(*conversations):
@@ -71,7 +71,7 @@ def test_a_copy_points_at_the_second_one():
 
 
 def test_nearly_the_same_names_both_the_later_one_first():
-    (found,) = checks.read(good(), {}, 512, {"04": "01", "05": "gone"})
+    (found,) = checks.read(good(), checks.Sizes({}, {}, 512), {"04": "01", "05": "gone"})
     assert (found.kind, found.title) == ("near", "One conversation is nearly the same as another")
     assert [place[0] for place in found.places] == ["04", "01"]
 
@@ -84,7 +84,7 @@ def test_under_fifty_is_worth_a_look_and_under_ten_can_not_be_learned(count, kin
 def test_long_is_what_the_model_can_not_read_at_once():
     (found,) = read(good(), {"00": 513, "01": 512}, 512)
     assert (found.kind, found.severity, found.title, found.expert) == ("long", "look", "One conversation is long", "over 512 tokens")
-    assert found.places == (("00", "Talk 00", None),)
+    assert found.places == (("00", "Talk 00", 1),)
 
 
 @pytest.mark.parametrize(("count", "sentence"), [(1, "There is one."), (4, "There are four."), (9, "There are nine.")])

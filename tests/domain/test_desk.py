@@ -26,7 +26,7 @@ def good(count=checks.BARE):
 
 
 def read(conversations, sheet=BISCUIT):
-    return desk.read(sheet, conversations, {}, 512, {})
+    return desk.read(sheet, conversations, checks.Sizes({}, {}, 512), {})
 
 
 @pytest.mark.parametrize("name", ["biscuit", "marlow", "quillfeather"])

@@ -44,5 +44,5 @@ def test_a_mended_conversation_has_the_same_letters_and_nothing_left_of_the_faul
     before = said(*lines)
     after = mending.mended(kind, before)
     assert "".join("".join(t.text.split()) for t in after.turns) == "".join("".join(t.text.split()) for t in before.turns)
-    assert kind not in [f.kind for f in checks.read([after], {}, 512)]
+    assert kind not in [f.kind for f in checks.read([after], checks.Sizes({}, {}, 512), {})]
     assert mending.mended(kind, after) == after

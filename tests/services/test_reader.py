@@ -66,6 +66,22 @@ def test_a_character_that_goes_ends_nothing(library, read):
     assert read.read(other, None).conversations == ()
 
 
+def test_the_first_reading_waits_for_nobody(library, read):
+    read.follow()
+    who = stage.character(library, 12)
+    until = time.monotonic() + 30
+    while read._readings.get((who, "practice"), (0,))[0] != library.stamp() and time.monotonic() < until:
+        time.sleep(0.02)
+    assert read._readings[who, "practice"][0] == library.stamp(), "written, and read before anybody asked"
+
+
+def test_a_long_conversation_is_found_at_the_line_that_does_not_fit(library, read):
+    who = stage.character(library, 50)
+    long = library.add(who, "Long", lines("one two", *(" ".join([word] * 100) for word in ("three", "four", "five")), "six", "seven"))
+    (found,) = read.read(who, "practice").findings
+    assert (found.kind, found.places) == ("long", ((long, "Long", 3),))
+
+
 def test_tokens_are_those_of_the_model(library, read, models):
     who = stage.character(library, 12)
     found = read.read(who, "practice")
