@@ -13,6 +13,7 @@ from studio.domain.training import Recipe
 from studio.domain.words import words
 
 NAMED = ("start", "phrase", "fact")  # several findings of one kind, told apart by their words
+HABITS = ("start", "phrase", "finish", "unused", "thin")  # meant once, meant for good: these stay quiet as the conversations grow
 LONGEST_REASON = 300
 
 
@@ -67,8 +68,10 @@ def check_of(finding: Finding) -> str:
 
 
 def is_quiet(finding: Finding, silence: Silence | None) -> bool:
-    """Whether a finding is silenced: it can be learned from as it is, and there is no more of it than when it was silenced."""
-    return silence is not None and finding.severity == "look" and len(finding.places) <= silence.places
+    """Whether a finding is silenced: it can be learned from as it is, and is a habit or no more than it was when it was silenced."""
+    if silence is None or finding.severity == "fix":
+        return False
+    return finding.kind in HABITS or len(finding.places) <= silence.places
 
 
 def silenced(persona: Persona, finding: Finding, reason: str) -> Persona:

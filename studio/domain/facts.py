@@ -77,7 +77,7 @@ def read(conversations: Iterable[Conversation], persona: Persona) -> list[Findin
             for fact in dict.fromkeys(_contradicted(straight(turn.text), turn.role, known, persona)):
                 places[fact].append((c.id, c.title, n))
     titles = ("One line contradicts a fact", "{N} lines contradict a fact")
-    return [f for fact, at in places.items() if (f := finding("fact", "look", tuple(at), titles, SENTENCE, "fact", fact))]
+    return [f for fact, at in places.items() if (f := finding("fact", "look", tuple(at), titles, SENTENCE, "", fact))]
 
 
 def understood(persona: Persona) -> Known:

@@ -144,6 +144,11 @@ def lay_out() -> tuple[Desk, gr.Button]:
             quieten = gr.Button("Silence this", size="md", min_width=0, scale=1)
     with gr.Column(visible=False, elem_classes="desk", min_width=0) as quiet:
         quiet_head = html("")
-        quieted = Pick([], label="They speak again by themselves when they find more.", interactive=True, elem_classes=["list", "places"])
+        quieted = Pick(
+            [],
+            label="A habit stays silent. Anything else speaks again when there is more of it.",
+            interactive=True,
+            elem_classes=["list", "places"],
+        )
         hear_ = gr.Button("Let it speak again", size="md", min_width=0)
     return Desk(box, which, said, where_, mend_, hush, reason, quiet, quiet_head, quieted, hear_), quieten

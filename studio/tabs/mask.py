@@ -93,9 +93,9 @@ def as_read(reading: Reading, conversation: Conversation, rows: Sequence[Row]) -
             pieces = list(next(said, [(text, "read")]))
             name = reading.persona.name
         else:
-            place = max(0, whole.find(text, place))
-            pieces = list(_runs(text, states[place : place + len(text)]))
-            name = reading.persona.visitor
+            at = whole.find(text, place)  # not there: a last line without an answer, where each answer is an example of its own
+            pieces = list(_runs(text, states[at : at + len(text)])) if at >= 0 else [(text, "read")]
+            place, name = max(at, place), reading.persona.visitor
         out += [(f"{name}: ", pieces[0][1] if pieces and pieces[0][1] == "cut" else "read"), *pieces]
         out.append(("\n", out[-1][1] if out[-1][1] == "cut" else "read"))
     return out

@@ -1,7 +1,8 @@
 """What is mended is an ordinary save: it has a history, and what was there can be had back."""
 
 from studio.domain.conversation import Turn
-from studio.domain.persona import Persona
+from studio.domain.persona import Persona, Silence
+from studio.services.library import Library
 
 
 def lines(*texts):
@@ -19,6 +20,16 @@ def test_a_mended_conversation_has_its_old_words_in_the_history(library):
     assert [turn["text"] for turn in before["turns"]] == [" Hello? ", "Me.\n"]
     assert (now["rev"], library.load(good)["rev"]) == (2, 1)
     assert library.mend("trim", [bad, good]) == 0
+
+
+def test_what_is_silenced_is_kept_with_the_character_also_in_the_plain_copy(library):
+    who = library.create(Persona("Biscuit", silenced=(Silence("email", "Made up.", 2),)))
+    twin = library.copy(who, "Twin")
+    library.close()
+    (library.home / "studio.db").unlink()
+    again = Library(library.home, library.home / "no-examples")
+    assert [again.character(one).persona.silenced for one in (who, twin)] == [(Silence("email", "Made up.", 2),)] * 2
+    again.close()
 
 
 def test_removing_many_empty_lines_is_meant(library):

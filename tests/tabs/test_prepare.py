@@ -1,6 +1,7 @@
 """Prepare reads everything once and says what it found."""
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -241,6 +242,26 @@ def test_every_view_of_every_bundled_conversation_learns_the_same_words(library,
         assert "".join(text for text, mark in exact if mark) == "".join(
             f"{t.text.strip()}<end_of_turn>" for t in spoken.turns if t.role == "model"
         )
+
+
+def test_a_model_that_reads_each_answer_as_an_example_of_its_own_shows_every_line_once(studio, tmp_path):
+    folder = tmp_path / "practice-model"
+    (folder / "config.json").write_text(json.dumps({"model_type": "gemma4", "max_position_embeddings": 256}))
+    shutil.copy(Path(__file__).parents[2] / "assets" / "practice-model" / "tokenizer.json", folder)
+    (folder / "chat_template.jinja").write_text("{{ '<|channel>thought\\n<channel|>' }}")
+    who = stage.character(studio.library)
+    add(studio, who, "Four lines", "One here.", "Two here.", "Three here.", "Four here.", "And five?")
+    shown = views(studio, who, "Four lines")
+    assert (
+        "".join(text for text, _ in shown.text)
+        == "Mia: One here.\nBiscuit: Two here.\nMia: Three here.\nBiscuit: Four here.\nMia: And five?\n"
+    )
+    assert [text for text, mark in shown.text if mark] == ["Two here.", "Four here."]
+    assert "read as 2 examples" in shown.measure
+    exact = views(studio, who, "Four lines", "exact")
+    assert [text for text, mark in exact.text if mark] == ["Two here.<turn|>", "Four here.<turn|>"]
+    add(studio, who, "No answer", "Hello?")
+    assert views(studio, who, "No answer").text == [("Mia: ", None), ("Hello?", None), ("\n", None)]
 
 
 def test_a_conversation_that_is_gone_leaves_the_view_empty(studio):
