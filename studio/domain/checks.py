@@ -11,7 +11,7 @@ Kind = Literal[
     "few", "empty", "opening", "twice", "ending", "long", "copy", "near", "marks", "trim", "thin",
     "fact",
     "start", "phrase", "finish", "assistant", "layout", "stage", "emoji",  # habits
-    "sentence", "reply", "age", "forbidden", "unused", "contraction", "exclamation",  # rules of a voice
+    "sentence", "reply", "age", "forbidden", "unused", "contraction", "exclamation", "capital",  # rules of a voice
     "email", "phone", "street", "account", "card", "address", "link",  # private
     "leak", "near leak",  # leakage
 ]  # fmt: skip
@@ -116,7 +116,7 @@ def ticks(
     return [(f.severity, f.title, f.sentence, f.expert) for f in findings] + [tick for covered, tick in good if not covered & kinds]
 
 
-VOICE: set[Kind] = {"sentence", "reply", "age", "forbidden", "unused", "contraction", "exclamation"}
+VOICE: set[Kind] = {"sentence", "reply", "age", "forbidden", "unused", "contraction", "exclamation", "capital"}
 GOOD: tuple[tuple[set[Kind], Tick], ...] = (
     ({"opening", "twice", "ending"}, ("ok", "Every conversation ends with your character", "So there is always an answer to learn.", "")),
     ({"empty"}, ("ok", "Every line has words", "Nothing empty would be learned.", "")),
@@ -161,6 +161,7 @@ ADVICE: dict[Kind, str] = {
     "unused": "{name} never says {said}. Write a line with it, or take it off the list.",
     "contraction": "{line} has a shortened word. Write both words out.",
     "exclamation": "{line} has more exclamation marks than {name} uses. Take some out.",
+    "capital": "{line} has more words in capitals than {name} uses. Write some small.",
     "email": "{line} holds an e-mail address. Take it out, or make one up.",
     "phone": "{line} holds what looks like a telephone number. Take it out, or make one up.",
     "street": "{line} holds what looks like a street address. Take it out, or make one up.",

@@ -19,6 +19,12 @@ _NO_EXCLAMATIONS = re.compile(
     r"\b(?:never|no|without|not) (?:uses? |an? |any |one |single )*exclamation (?:marks?|points?)\b", re.IGNORECASE
 )
 _EXCLAMATIONS = re.compile(rf"\b{_MOST} ({NUMBER}) exclamation (?:marks?|points?)\b", re.IGNORECASE)
+_CAPITALS = re.compile(
+    rf"\bcapitals?\b[^.;]*?\b(?:{_MOST} )(once|twice|{NUMBER})(?: words?| times?)? (?:in|per|to) (?:a|an|each|every|one|any) (?:reply|answer)\b",
+    re.IGNORECASE,
+)
+_NO_CAPITALS = re.compile(r"\b(?:never|no|without) (?:uses? |writes? |shouts? )?(?:in )?(?:any )?capitals\b", re.IGNORECASE)
+_TIMES = {"once": 1, "twice": 2}
 _SENTENCE = re.compile(
     rf"\bsentences? (?:of |with |has |have |is |are )*{_MOST} ({NUMBER}) words\b|\b{_MOST} ({NUMBER}) words (?:in|to|per) (?:a|an|each|every|one|any) sentence\b",
     re.IGNORECASE,
@@ -44,6 +50,7 @@ def understood(sentences: Iterable[str]) -> VoiceRules:
         forbidden=_quoted(_NEVER, kept),
         favourites=_quoted(_LIKES, kept),
         no_contractions=any(map(_NO_CONTRACTIONS.search, kept)),
+        capitals=0 if any(map(_NO_CAPITALS.search, kept)) else _least(_CAPITALS, kept),
         exclamations=0 if any(map(_NO_EXCLAMATIONS.search, kept)) else _least(_EXCLAMATIONS, kept),
     )
 
@@ -54,8 +61,12 @@ def count(rules: VoiceRules) -> int:
 
 
 def _least(pattern: re.Pattern[str], sentences: Sequence[str]) -> int | None:
-    numbers = [value(next(filter(None, match.groups()))) for sentence in sentences for match in pattern.finditer(sentence)]
+    numbers = [_number(next(filter(None, match.groups()))) for sentence in sentences for match in pattern.finditer(sentence)]
     return min(numbers, default=None)
+
+
+def _number(said: str) -> int:
+    return _TIMES.get(said.casefold()) or value(said)
 
 
 def _quoted(telling: re.Pattern[str], sentences: Sequence[str]) -> tuple[str, ...]:

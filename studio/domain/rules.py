@@ -19,6 +19,7 @@ _CONTRACTION = re.compile(
     # After a noun, 's is the owner as often as “is”; after these it is never the owner.
     r"|(?:it|that|this|there|here|what|who|where|when|how|why|he|she|let|everything|nothing|something)'s"
 )
+_SPELLED = re.compile(r"[^\W\d_]{2,}")  # a word that can be written in capitals; a letter alone can't
 _RUN_TOGETHER = frozenset(("gonna", "wanna", "gotta", "dunno", "lemme", "gimme", "kinda"))
 
 
@@ -33,6 +34,7 @@ class VoiceRules:
     favourites: tuple[str, ...] = ()  # words or phrases the character should say somewhere
     no_contractions: bool = False
     exclamations: int | None = None  # marks in one reply, at most
+    capitals: int | None = None  # words in capitals in one reply, at most
 
 
 @dataclass(frozen=True)
@@ -100,7 +102,8 @@ def _phrases(given: Iterable[str]) -> dict[str, str]:
 
 
 def _tests(rules: VoiceRules) -> dict[Kind, Callable[[Line], bool]]:
-    longest, length, years, marks = rules.longest_sentence, rules.longest_reply, rules.reading_age, rules.exclamations
+    longest, length, years = rules.longest_sentence, rules.longest_reply, rules.reading_age
+    marks, shouts = rules.exclamations, rules.capitals
     forbidden = _phrases(rules.forbidden)
     tests: dict[Kind, Callable[[Line], bool]] = {}
     if longest is not None:
@@ -117,6 +120,8 @@ def _tests(rules: VoiceRules) -> dict[Kind, Callable[[Line], bool]]:
         )
     if marks is not None:
         tests["exclamation"] = lambda line: line.text.count("!") + line.text.count("！") > marks
+    if shouts is not None:
+        tests["capital"] = lambda line: not line.text.islower() and sum(map(str.isupper, _SPELLED.findall(line.text))) > shouts
     return tests
 
 
@@ -145,6 +150,10 @@ def _broken(kind: Kind, places: tuple[Place, ...], rules: VoiceRules) -> Finding
         "exclamation": (
             "One reply has too many exclamation marks", "{N} replies have too many exclamation marks",
             f"Your rule is {f'at most {number(marks)} in a reply' if marks else 'none at all'}.",
+        ),
+        "capital": (
+            "One reply has too many words in capitals", "{N} replies have too many words in capitals",
+            f"Your rule is {f'at most {number(rules.capitals)} in a reply' if rules.capitals else 'none at all'}.",
         ),
     }  # fmt: skip
     one, many, sentence = said[kind]

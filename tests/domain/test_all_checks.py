@@ -17,7 +17,7 @@ from studio.domain.training import Recipe
 PERSONAS = Path(__file__).resolve().parents[2] / "personas"
 # What their own sheets say, as far as a machine can hold it.
 SHEETS = {
-    "biscuit": VoiceRules(no_contractions=True),  # “Says every word whole: I am, it is, do not”
+    "biscuit": VoiceRules(no_contractions=True, capitals=1),  # “Says every word whole”, “CAPITALS for joy, at most once in a reply”
     "marlow": VoiceRules(exclamations=0),  # “never an exclamation mark”
     "quillfeather": VoiceRules(no_contractions=True, exclamations=0),  # “Never contracts a word”, “never an exclamation mark”
 }
@@ -67,6 +67,7 @@ def test_one_wrong_line_of_each_kind_among_a_bundled_character_is_all_that_is_fo
         "stage": "*shakes* It is very wet.",
         "emoji": "It is very wet 🐾",
         "contraction": "It's very wet.",
+        "capital": "It is VERY WET.",
         "email": "Write to mia@example.com.",
         "street": "We live at 12 Green Gate Lane.",
         "phone": "Ring 020 7946 0958.",

@@ -11,7 +11,7 @@ from studio.domain.rules import VoiceRules
 
 PERSONAS = Path(__file__).resolve().parents[2] / "personas"
 SHEETS = {
-    "biscuit": VoiceRules(no_contractions=True),
+    "biscuit": VoiceRules(no_contractions=True, capitals=1),
     "marlow": VoiceRules(exclamations=0),
     "quillfeather": VoiceRules(no_contractions=True, exclamations=0),
 }
@@ -34,6 +34,8 @@ def test_the_sheets_of_the_bundled_characters_are_understood_and_kept(name):
         ("Never says “certainly” or “of course”. Often says “by my beak!”", VoiceRules(forbidden=("certainly", "of course"), favourites=("by my beak",))),
         ("At most one exclamation mark in a reply", VoiceRules(exclamations=1)),
         ("Doesn’t use contractions", VoiceRules(no_contractions=True)),
+        ("CAPITALS for joy, at most twice in a reply", VoiceRules(capitals=2)),
+        ("Never shouts in capitals", VoiceRules(capitals=0)),
         ("Writes each word in full", VoiceRules(no_contractions=True)),
     ],
 )  # fmt: skip
@@ -50,6 +52,7 @@ def test_what_a_sentence_means(sentence, meant):
         "Never hurried; says what he means",
         "Says “no” a lot, and never means it",
         "A six-year-old puppy",
+        "Knows all capitals of the world",
         "",
     ],
 )

@@ -34,8 +34,10 @@ def test_without_rules_nothing_is_broken():
         (VoiceRules(exclamations=0), "No.", "No!", "exclamation", "One reply has too many exclamation marks", "Your rule is none at all."),
         (VoiceRules(exclamations=1), "No!", "No! No!", "exclamation",
          "One reply has too many exclamation marks", "Your rule is at most one in a reply."),
+        (VoiceRules(capitals=1), "I am GLAD, I am. I. A B C.", "I AM very GLAD.", "capital",
+         "One reply has too many words in capitals", "Your rule is at most one in a reply."),
     ],
-    ids=["sentence", "reply", "forbidden", "contraction", "no exclamation", "one exclamation"],
+    ids=["sentence", "reply", "forbidden", "contraction", "no exclamation", "one exclamation", "capitals"],
 )  # fmt: skip
 def test_each_rule(given_rules, good, bad, kind, title, sentence):
     assert broken(given_rules, good) == []

@@ -5,10 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from studio.domain import facts, manner
 from studio.domain.conversation import Conversation, Turn
 from studio.domain.errors import NotFound
 from studio.domain.persona import Persona
 from studio.services import reader
+from studio.services.library import Library
 from studio.services.models import Models
 from studio.services.reader import Reader
 from tests.domain.test_all_checks import alike, many
@@ -40,6 +42,18 @@ def test_nothing_is_read_twice_until_something_is_written(library, read):
     library.add(who, "Half", lines("Hello?"))
     assert [f.kind for f in read.read(who, "practice").findings] == ["ending", "thin"]
     assert read.read(who, None).tokens == {}
+
+
+def test_nothing_is_found_in_the_bundled_characters_and_their_sheets_are_held_to_every_line(tmp_path):
+    project = Path(__file__).parents[2]
+    library = Library(tmp_path / "home", project / "personas")
+    read = Reader(library, Models(project / "assets" / "practice-model", library, offline=True))
+    for character in library.characters():
+        found = read.read(character.id, "practice")
+        assert (character.persona.name, found.findings, found.quiet) == (character.persona.name, (), ())
+        assert len(found.tokens) == len(found.conversations) == character.conversations >= 70
+        assert facts.count(character.persona) and manner.count(manner.understood(character.persona.voice))
+    library.close()
 
 
 def test_it_is_read_in_the_background_as_one_writes(library, read):
