@@ -140,7 +140,7 @@ ADVICE: dict[Kind, str] = {
     "opening": "It starts with {name}. Let the visitor speak first.",
     "twice": "{line} has the same speaker as the line before. Join the two, or put a line between them.",
     "ending": "It has no answer from {name} at the end. Add one, or leave it out.",
-    "long": "{line} does not fit any more: the model can not read so much at once. Make two of it.",
+    "long": "{line} does not fit any more: the model can't read so much at once. Make two of it.",
     "copy": "It appears more than once. Change one, or remove it.",
     "near": "It is nearly the same as another. Change one, or remove it.",
     "marks": "{line} holds a control mark. Write it in plain words.",

@@ -12,6 +12,8 @@ from studio.services.studio import Studio
 from studio.tabs.wiring import Pick, html, says
 
 MOST_PLACES = 12  # each is a tab stop of its own
+SPEAKS = "A habit stays silent. Anything else speaks again when there is more of it."
+WORDS, CUT = "The words", "This would be cut off the first of them"
 GONE = "This was found a moment ago and is not there any more. Nothing was changed."
 
 
@@ -32,9 +34,8 @@ class Desk(NamedTuple):
 
 
 # ---------------------------------------------------------------- what it shows
-def shown(reading: Reading, check: str | None, is_open: bool) -> Desk:
-    """The desk with one finding on it: the one asked for, or the first."""
-    finding = found(reading, check) or next(iter(reading.findings), None)
+def shown(reading: Reading, finding: Finding | None, is_open: bool) -> Desk:
+    """The desk with one finding on it."""
     silenced = {
         "quiet": gr.update(visible=bool(reading.quiet)),
         "quiet_head": f"<h3>{_silent(len(reading.quiet))}</h3>",
@@ -46,7 +47,7 @@ def shown(reading: Reading, check: str | None, is_open: bool) -> Desk:
     return Desk(
         box=gr.update(visible=True),
         which=gr.update(choices=[(_label(f), desk.check_of(f)) for f in reading.findings], value=desk.check_of(finding)),
-        said=gr.update(value=finding.words, visible=bool(finding.words)),
+        said=gr.update(value=finding.words, label=WORDS, visible=bool(finding.words)),
         where=where(reading, finding),
         mend=gr.update(value=mending.button(finding.kind) or "Mend", visible=bool(mending.button(finding.kind))),
         hush=gr.update(visible=finding.severity == "look"),
@@ -133,8 +134,8 @@ def hear(studio: Studio, persona_id: str, check: str | None) -> None:
 def lay_out() -> tuple[Desk, gr.Button]:
     """The desk, and the button that silences."""
     with gr.Column(visible=False, elem_classes="desk", min_width=0) as box:
-        which = Pick([], label="What was found", interactive=True, elem_classes=["list", "places"])
-        said = says("", "quote", label="The words", visible=False)
+        which = Pick([], label="What was found", interactive=True, elem_classes=["list", "places", "found"])
+        said = says("", "quote", label=WORDS, visible=False)
         where_ = Pick([], label="Choose one to open it.", interactive=True, elem_classes=["list", "places"])
         mend_ = gr.Button("Mend", size="md", min_width=0, visible=False)
         with gr.Row(elem_classes="hush", visible=False) as hush:
@@ -144,11 +145,6 @@ def lay_out() -> tuple[Desk, gr.Button]:
             quieten = gr.Button("Silence this", size="md", min_width=0, scale=1)
     with gr.Column(visible=False, elem_classes="desk", min_width=0) as quiet:
         quiet_head = html("")
-        quieted = Pick(
-            [],
-            label="A habit stays silent. Anything else speaks again when there is more of it.",
-            interactive=True,
-            elem_classes=["list", "places"],
-        )
+        quieted = Pick([], label=SPEAKS, interactive=True, elem_classes=["list", "places", "found"])
         hear_ = gr.Button("Let it speak again", size="md", min_width=0)
     return Desk(box, which, said, where_, mend_, hush, reason, quiet, quiet_head, quieted, hear_), quieten

@@ -47,9 +47,14 @@ def show(studio: Studio, reading: Reading, conversation: Conversation | None, mo
     """One conversation with its learned stretches marked; nothing where there is no conversation or no model to read it with."""
     if conversation is None or model_id is None:
         return Shown([], gr.update(value="", visible=False), "")
-    rows = rows_of(studio, reading, conversation, model_id)
-    cut = "".join(text for text, state in as_read(reading, conversation, rows) if state == "cut")
-    return Shown(VIEW[view](reading, conversation, rows), gr.update(value=cut.strip(), visible=bool(cut.strip())), measured(rows))
+    rows, lost = rows_of(studio, reading, conversation, model_id), cut(studio, reading, conversation, model_id)
+    return Shown(VIEW[view](reading, conversation, rows), gr.update(value=lost, visible=bool(lost)), measured(rows))
+
+
+def cut(studio: Studio, reading: Reading, conversation: Conversation, model_id: str) -> str:
+    """What of a conversation would be cut off, with names, the way it was written."""
+    pieces = as_read(reading, conversation, rows_of(studio, reading, conversation, model_id))
+    return "".join(text for text, state in pieces if state == "cut").strip()
 
 
 def rows_of(studio: Studio, reading: Reading, conversation: Conversation, model_id: str) -> list[Row]:
@@ -163,5 +168,5 @@ def lay_out() -> tuple[gr.Radio, Shown]:
     text = gr.HighlightedText(
         [], color_map={"learned": "blue"}, show_label=False, label="Learned words", show_inline_category=False, elem_classes="marked"
     )
-    cut = says("", "aside", "warn", label="This would be cut off", visible=False)
-    return view, Shown(text, cut, html(""))
+    lost = says("", "aside", "warn", label="This would be cut off", visible=False)
+    return view, Shown(text, lost, html(""))

@@ -78,7 +78,14 @@ def consult(studio: Studio, persona_id: str | None, model_id: str | None, check:
     """What was found, one finding at a time. `opened`: the character whose findings somebody asked to see."""
     if not persona_id:
         return findings.closed()
-    return findings.shown(reading(studio, persona_id, studio.models.chosen(model_id)), check, opened == persona_id)
+    model = studio.models.chosen(model_id)
+    read = reading(studio, persona_id, model)
+    finding = findings.found(read, check) or next(iter(read.findings), None)
+    shown = findings.shown(read, finding, opened == persona_id)
+    if finding and finding.kind == "long" and model:
+        cut = {c.id: mask.cut(studio, read, c, model.id) for c in read.conversations if c.id == finding.places[0][0]}
+        shown = shown._replace(said=gr.update(value="".join(cut.values()), label=findings.CUT, visible=True))
+    return shown
 
 
 def marked(studio: Studio, persona_id: str | None, model_id: str | None, conversation_id: str | None, view: View) -> Shown:

@@ -218,10 +218,13 @@ def test_pieces_and_numbers_are_the_tokens_of_the_chosen_model(library, tmp_path
 
 def test_what_would_be_cut_off_is_shown(studio):
     who = stage.character(studio.library)
-    add(studio, who, "Long", "And then?", "once " * 300, "And after?", "The end.")
+    add(studio, who, "Long", "And then?", " ".join(["once"] * 300), "And after?", "The end.")
     shown = views(studio, who, "Long")
     assert shown.cut["visible"] is True
     assert shown.cut["value"].startswith("once once") and shown.cut["value"].endswith("Mia: And after?\nBiscuit: The end.")
+    found = desk(studio, who, "long")
+    assert (found.said["value"], found.said["label"]) == (shown.cut["value"], findings.CUT)
+    assert found.where["choices"][0][0] == "Long\nLine 2 does not fit any more: the model can't read so much at once. Make two of it."
     kept = "".join(text for text, _ in shown.text)
     assert (kept + shown.cut["value"]).count("once") == 300
     assert "too long and would be cut off" in shown.measure
