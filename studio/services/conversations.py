@@ -101,10 +101,10 @@ class Conversations:
         return [spoken.id for spoken in added]
 
     def mend(self, kind: Kind, identifiers: Iterable[str]) -> int:
-        """Put one kind of thing right in these conversations, each as an ordinary save with its history; returns how many changed."""
+        """Put one kind of thing right in these conversations, all or none, each as an ordinary save; returns how many changed."""
         changed = 0
-        for identifier in identifiers:
-            with self._records.transaction():
+        with self._records.transaction():
+            for identifier in identifiers:
                 head = self._find(identifier, "conversation")
                 if head is None:
                     continue

@@ -49,7 +49,7 @@ def shown(reading: Reading, finding: Finding | None, is_open: bool) -> Desk:
         which=gr.update(choices=[(_label(f), desk.check_of(f)) for f in reading.findings], value=desk.check_of(finding)),
         said=gr.update(value=finding.words, label=WORDS, visible=bool(finding.words)),
         where=where(reading, finding),
-        mend=gr.update(value=mending.button(finding.kind) or "Mend", visible=bool(mending.button(finding.kind))),
+        mend=gr.update(value=mending.button(finding.kind) or "Mend", visible=can_mend(reading, finding)),
         hush=gr.update(visible=finding.severity == "look"),
         reason="",
         **silenced,
@@ -64,6 +64,14 @@ def closed() -> Desk:
 def found(reading: Reading, check: str | None) -> Finding | None:
     """The finding a check is silenced under, as long as it is there."""
     return next((f for f in reading.findings if desk.check_of(f) == check), None)
+
+
+def can_mend(reading: Reading, finding: Finding) -> bool:
+    """Whether a button would change anything."""
+    if finding.kind not in mending.MENDS:
+        return bool(mending.button(finding.kind))
+    ids = {place[0] for place in finding.places}
+    return any(mending.mended(finding.kind, c) != c for c in reading.conversations if c.id in ids)
 
 
 def _label(finding: Finding) -> str:

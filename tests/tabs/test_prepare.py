@@ -100,6 +100,16 @@ def test_a_mend_is_an_ordinary_save_and_the_finding_is_gone(studio):
         findings.mend(studio, prepare.reading(studio, who, None), "trim")
 
 
+def test_a_button_that_would_change_nothing_is_not_there(studio):
+    who = stage.character(studio.library)
+    add(studio, who, "Headings", "How does it work?", "# A heading")
+    assert desk(studio, who, "layout").mend["visible"] is False
+    add(studio, who, "Bold", "How does it work at all?", "It is **wet**.")
+    assert desk(studio, who, "layout").mend["visible"] is True
+    findings.mend(studio, prepare.reading(studio, who, None), "layout")
+    assert titled(studio, who, "Bold").replies == ("It is wet.",)
+
+
 def test_copies_go_to_the_bin_and_can_come_back(studio):
     who = stage.character(studio.library)
     first, second = (add(studio, who, "Twin", "Where is the ball?", "Under the hedge.") for _ in range(2))
