@@ -117,9 +117,11 @@ def serve(settings: Settings, say: Callable[[str], None]) -> int:
             return 1
         return entrance.lead_to(settings, port, say)
     _write_log(settings)
+    studio.reader.follow()
     try:
         _run(studio, say)
     finally:
+        studio.reader.close()
         at_work = studio.jobs.running()
         studio.library.close()
     say("The studio is closed. Everything is saved.")

@@ -56,7 +56,12 @@ def dialect_of(model_type: str, empty_thought: bool = False) -> Dialect:
 
 def plain(text: str) -> str:
     """The text as it is put between the marks: outer whitespace gone, and anything that looks like a mark broken with a space."""
-    return _MARKS.sub("< ", text.strip())
+    return unmarked(text.strip())
+
+
+def unmarked(text: str) -> str:
+    """The text with a space in anything that looks like a mark."""
+    return _MARKS.sub("< ", text)
 
 
 def has_marks(text: str) -> bool:
@@ -83,6 +88,20 @@ def segments(turns: Sequence[Turn], system: str, dialect: Dialect) -> list[Segme
         else:
             out.append(Segment(f"{header}{plain(turn.text)}{dialect.end}\n", False))
     return out
+
+
+def taught(row: Sequence[Segment], spans: Sequence[tuple[int, int]]) -> list[bool]:
+    """Which tokens of a row carry loss: those that begin in a learned segment. `spans`: where each token begins and ends, in characters.
+
+    The one mask there is: the trainer learns by it, and Prepare shows it.
+    """
+    learned = bytearray(sum(len(s.text) for s in row) + 1)
+    place = 0
+    for segment in row:
+        if segment.learned:
+            learned[place : place + len(segment.text)] = b"\1" * len(segment.text)
+        place += len(segment.text)
+    return [stop > start and bool(learned[start]) for start, stop in spans]
 
 
 def prompt(turns: Sequence[Turn], system: str, dialect: Dialect) -> str:

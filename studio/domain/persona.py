@@ -14,6 +14,15 @@ _RESERVED = re.compile(r"^(con|prn|aux|nul|com\d|lpt\d)$")  # device names on Wi
 
 
 @dataclass(frozen=True)
+class Silence:
+    """A check that shall be quiet, why, and at how many places it had something to say: where it finds more, it speaks again."""
+
+    check: str
+    reason: str
+    places: int
+
+
+@dataclass(frozen=True)
 class Persona:
     """The character sheet. Everything a writer can say about a character that is not a conversation."""
 
@@ -25,6 +34,7 @@ class Persona:
     system: str = ""
     greeting: str = ""
     ink: str = "slate"
+    silenced: tuple[Silence, ...] = ()
 
     def checked(self) -> "Persona":
         """This sheet with outer spaces gone; raises StudioError where it can't be kept."""
@@ -39,7 +49,8 @@ class Persona:
 
     def to_dict(self) -> dict[str, Any]:
         """As it stands in `persona.json`."""
-        return {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items()}
+        sheet = {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items()}
+        return sheet if self.silenced else {k: v for k, v in sheet.items() if k != "silenced"}
 
 
 def from_dict(value: Any, source: str) -> Persona:
@@ -51,6 +62,9 @@ def from_dict(value: Any, source: str) -> Persona:
         if field.name not in value:
             continue
         given = value[field.name]
+        if field.name == "silenced":
+            sheet[field.name] = _silences(given, source)
+            continue
         listed = field.name in ("voice", "facts")
         good = isinstance(given, list) and all(isinstance(v, str) for v in given) if listed else isinstance(given, str)
         if not good:
@@ -59,6 +73,16 @@ def from_dict(value: Any, source: str) -> Persona:
     if "name" not in sheet:
         raise BadFile(f"{source} has no name for the character.")
     return Persona(**sheet).checked()
+
+
+def _silences(given: Any, source: str) -> tuple[Silence, ...]:
+    right = isinstance(given, list) and all(
+        isinstance(one, Mapping) and {name: type(v) for name, v in one.items()} == {"check": str, "reason": str, "places": int}
+        for one in given
+    )
+    if not right:
+        raise BadFile(f"{source}: “silenced” should be a list of checks with their reasons.")
+    return tuple(Silence(**one) for one in given)
 
 
 def slug(name: str) -> str:

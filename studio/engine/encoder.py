@@ -52,14 +52,12 @@ def encode(segments: Sequence[gemma.Segment], dialect: gemma.Dialect, tokenizer:
     text = "".join(s.text for s in segments)
     encoded = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
     ids, spans = encoded["input_ids"], encoded["offset_mapping"]
-    learned = bytearray(len(text) + 1)
     ends, place = [], 0
     for segment in segments:
-        if segment.learned:
-            learned[place : place + len(segment.text)] = b"\1" * len(segment.text)
-            ends.append(place + len(segment.text) - len(dialect.end))
         place += len(segment.text)
-    labels = [token if stop > start and learned[start] else IGNORED for token, (start, stop) in zip(ids, spans, strict=True)]
+        if segment.learned:
+            ends.append(place - len(dialect.end))
+    labels = [token if learned else IGNORED for token, learned in zip(ids, gemma.taught(segments, spans), strict=True)]
     end_id = tokenizer.convert_tokens_to_ids(dialect.end)
     marks = {start: label for label, (start, _) in zip(labels, spans, strict=True)}
     if ids.count(tokenizer.bos_token_id) != 1 or ids[0] != tokenizer.bos_token_id or any(marks.get(end) != end_id for end in ends):

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
-from studio.domain import conversation
+from studio.domain import conversation, mending
+from studio.domain.checks import Kind
 from studio.domain.conversation import Conversation, Turn
 from studio.domain.errors import NotFound, StudioError
 from studio.domain.revision import Revision
@@ -28,6 +29,14 @@ class Conversations:
     def conversations(self, persona_id: str) -> list[Conversation]:
         """All conversations of a character, as they stand in the list."""
         return [conversation.from_body(r.id, r.body) for r in self._records.shelf(persona_id, "conversation")]
+
+    def stamp(self) -> int:
+        """A number that grows whenever anything is stored: who has seen it knows whether to look again."""
+        return self._records.latest()[0]
+
+    def written(self) -> str:
+        """The character that was written last; empty where there is none."""
+        return self._records.latest()[1]
 
     def listing(self, persona_id: str, query: str = "", offset: int = 0, limit: int = 200) -> dict[str, Any]:
         """How many conversations contain the words, and one page of them: the newest of the writer's own first, then as they came."""
@@ -90,6 +99,25 @@ class Conversations:
                 self._records.put(first(spoken, persona_id, top - place))
         self._mirror.touch(persona_id)
         return [spoken.id for spoken in added]
+
+    def mend(self, kind: Kind, identifiers: Iterable[str]) -> int:
+        """Put one kind of thing right in these conversations, all or none, each as an ordinary save; returns how many changed."""
+        changed = 0
+        with self._records.transaction():
+            for identifier in identifiers:
+                head = self._find(identifier, "conversation")
+                if head is None:
+                    continue
+                before = conversation.from_body(identifier, head.body)
+                after = mending.mended(kind, before)
+                if after == before:
+                    continue
+                turns = [asdict(turn) for turn in after.turns]
+                answer = self.save(identifier, head.rev, secrets.token_hex(8), after.title, turns, shrink=True)
+                if not answer["ok"]:
+                    raise StudioError(str(answer.get("message", GONE)))
+                changed += 1
+        return changed
 
     def remove(self, identifier: str) -> None:
         """Move a conversation to the bin, where it stays for 30 days."""

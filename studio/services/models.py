@@ -2,9 +2,10 @@
 
 import json
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from tokenizers import Tokenizer
 
@@ -26,6 +27,14 @@ class Choice:
     why_not: str
     parameters: int
     repo: str = ""
+
+
+class Token(NamedTuple):
+    """A token of a text: its number in the model's vocabulary, and where it begins and ends, in characters."""
+
+    number: int
+    start: int
+    stop: int
 
 
 class Models:
@@ -57,6 +66,15 @@ class Models:
             gate = " Its page asks you to accept the licence first." if model.gated and not model.mirror else ""
             why = f"Not on this computer yet ({model.gigabytes:.1f} GB, {model.licence}).{gate}"
         return Choice(model.id, model.title, model.sentence, folder if here else None, why, model.parameters, model.mirror or model.repo)
+
+    def ready(self) -> list[Choice]:
+        """The models that are on this machine."""
+        return [choice for choice in self.choices() if choice.path and not choice.why_not]
+
+    def chosen(self, model_id: str | None) -> Choice | None:
+        """The model asked for, or the first that is here; None where there is none."""
+        ready = self.ready()
+        return next((choice for choice in ready if choice.id == model_id), ready[0] if ready else None)
 
     def choice(self, model_id: str) -> Choice:
         """The entry of that id; raises NotFound."""
@@ -125,9 +143,19 @@ class Models:
                 self._tokenizers[path] = Tokenizer.from_file(str(path))
             return self._tokenizers[path]
 
+    def tokens(self, model_id: str, text: str) -> list[Token]:
+        """The tokens of a text, in order."""
+        encoded = self._tokenizer(model_id).encode(text, add_special_tokens=False)
+        return [Token(number, start, stop) for number, (start, stop) in zip(encoded.ids, encoded.offsets, strict=True)]
+
     def spans(self, model_id: str, text: str) -> list[tuple[int, int]]:
         """Where each token of a text begins and ends, in characters."""
-        return [(start, stop) for start, stop in self._tokenizer(model_id).encode(text, add_special_tokens=False).offsets]
+        return [(token.start, token.stop) for token in self.tokens(model_id, text)]
+
+    def counts(self, model_id: str, texts: Sequence[str]) -> list[int]:
+        """Number of tokens in each of many texts."""
+        encoded = self._tokenizer(model_id).encode_batch_fast(list(texts), add_special_tokens=False)
+        return [len(one.ids) for one in encoded]
 
     def count(self, model_id: str, text: str) -> int:
         """Number of tokens in a text."""

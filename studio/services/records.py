@@ -141,6 +141,11 @@ class Records:
         rows = self._rows(f"SELECT {NAMES} FROM history WHERE id = ? AND rev < ? ORDER BY rev DESC LIMIT ?", identifier, before, limit)
         return [revision for row in rows if (revision := database.whole(row))]
 
+    def latest(self) -> tuple[int, str]:
+        """A number that grows with every version stored, and whose the newest is: the id of a character, empty where there is nothing."""
+        rows = self._rows("SELECT n, persona FROM history ORDER BY n DESC LIMIT 1")
+        return (int(rows[0][0]), str(rows[0][1])) if rows else (0, "")
+
     def mark(self, name: str) -> bool:
         """Set a mark that stays for ever; True the first time."""
         with self.transaction():

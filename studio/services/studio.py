@@ -6,6 +6,7 @@ from studio.services.jobs import Jobs
 from studio.services.library import Library
 from studio.services.models import Models
 from studio.services.ollama import Ollama
+from studio.services.reader import Reader
 from studio.services.voice import Voice
 from studio.settings import Settings
 
@@ -18,6 +19,7 @@ class Studio:
     library: Library
     jobs: Jobs
     models: Models
+    reader: Reader
     voice: Voice
     ollama: Ollama
 
@@ -25,11 +27,5 @@ class Studio:
 def assemble(settings: Settings) -> Studio:
     """The services over one home folder. Raises Busy while another studio has it."""
     library = Library(settings.home, settings.bundled)
-    return Studio(
-        settings,
-        library,
-        Jobs(library, settings.project),
-        Models(settings.practice_model, library, settings.offline),
-        Voice(),
-        Ollama(None),
-    )
+    models = Models(settings.practice_model, library, settings.offline)
+    return Studio(settings, library, Jobs(library, settings.project), models, Reader(library, models), Voice(), Ollama(None))

@@ -143,11 +143,39 @@ def lengths(words: Sequence[int]) -> str:
     counts = [
         sum(low + n * width <= w < low + (n + 1) * width for w in ordered) for n in range(max(1, math.ceil((high - low + 1) / width)))
     ]
-    shape, said = _bars(counts), _middle(ordered)
+    return _panel("How long they are", counts, (_words(low), _words(high)), _middle(ordered))
+
+
+def lines(turns: Sequence[int]) -> str:
+    """How many lines the conversations have."""
+    high = max(turns, default=0)
+    width = max(1, math.ceil(high / BARS))
+    counts = [sum(n * width < count <= (n + 1) * width for count in turns) for n in range(max(1, math.ceil(high / width)))]
+    commonest = max(sorted(set(turns)), key=turns.count, default=0)
+    said = f"Most often {_lines(commonest)}." if turns else "Nothing to count yet."
+    return _panel("How many lines they have", counts, (_lines(1), _lines(max(1, high))), said)
+
+
+def _lines(count: int) -> str:
+    return f"{count:,} line" + ("" if count == 1 else "s")
+
+
+def _panel(title: str, counts: Sequence[int], ends: tuple[str, str], said: str) -> str:
     return (
-        f'<div class="panel"><h3>How long they are</h3><svg class="bars" viewBox="0 0 310 74" role="img" aria-label="{said}">{shape}</svg>'
-        f'<p class="axis"><span>{_words(low)}</span><span>{_words(high)}</span></p><p class="fine">{said}</p></div>'
+        f'<div class="panel"><h3>{title}</h3><svg class="bars" viewBox="0 0 310 74" role="img" aria-label="{said}">{_bars(counts)}</svg>'
+        f'<p class="axis"><span>{ends[0]}</span><span>{ends[1]}</span></p><p class="fine">{said}</p></div>'
     )
+
+
+def constellation(points: Iterable[tuple[float, float, bool]]) -> str:
+    """A map of dots, from -1 to 1 across and down; a dot of another shape where the third is true. A click on a dot tells its number."""
+    dots = "".join(
+        f'<rect class="held" data-n="{n}" x="{150 + 138 * x - 4:.1f}" y="{110 + 98 * y - 4:.1f}" width="8" height="8"/>'
+        if held
+        else f'<circle data-n="{n}" cx="{150 + 138 * x:.1f}" cy="{110 + 98 * y:.1f}" r="4.5"/>'
+        for n, (x, y, held) in enumerate(points)
+    )
+    return f'<svg class="stars" viewBox="0 0 300 220" role="img" aria-label="A map of the conversations: those that are alike lie together">{dots}</svg>'
 
 
 def _bars(counts: Sequence[int]) -> str:

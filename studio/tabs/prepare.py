@@ -1,24 +1,23 @@
 """Prepare: everything is read once, the way a copy editor would, and shown as the model will see it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import gradio as gr
 
-from studio.domain import checks, dataset, gemma
+from studio.domain import checks, dataset, facts, manner
 from studio.domain.conversation import Conversation, to_jsonl
-from studio.domain.persona import Persona, slug
-from studio.domain.training import Recipe
+from studio.domain.desk import Reading
+from studio.domain.persona import slug
 from studio.services.models import Choice
 from studio.services.studio import Studio
-from studio.tabs import pictures
+from studio.tabs import findings, mask, pictures, survey
+from studio.tabs.findings import Desk, titled
+from studio.tabs.mask import Shown, View
+from studio.tabs.survey import Survey
 from studio.tabs.wiring import bind, go, html, says, ticks
 
-MOST_PLACES = 12  # each is a tab stop of its own
-LONGEST_LESSON = 4096  # tokens a preset lets one conversation have
 LEDE = '<p class="lede">Before learning starts, the studio reads everything once, the way a copy editor would.</p>'
-Marked = list[tuple[str, str | None]]
 
 # The place travels as "<conversation id>:<line, or nothing>". Write's editor may be mounted only by the click on its tab: then it finds
 # the place in window.studioOpen.
@@ -32,97 +31,110 @@ OPEN = """(place) => {
 }"""
 
 
-@dataclass(frozen=True)
-class Reading:
-    """What the studio found when it read one character's conversations."""
+class Page(NamedTuple):
+    """Everything in the room that changes with what was read, in the order Gradio gets it."""
 
-    persona: Persona
-    conversations: tuple[Conversation, ...]
-    tokens: dict[str, int]
-    longest: int
-    findings: tuple[checks.Finding, ...]
+    empty: Any = gr.skip()
+    page: Any = gr.skip()
+    head: Any = gr.skip()
+    ticks: Any = gr.skip()
+    show: Any = gr.skip()
+    numbers: Any = gr.skip()
+    title: Any = gr.skip()
+    conversation: Any = gr.skip()
+    model: Any = gr.skip()
+    onward: Any = gr.skip()
+    gemma: Any = gr.skip()
+    messages: Any = gr.skip()
 
 
 # ---------------------------------------------------------------- handlers
-def look(studio: Studio, persona_id: str | None, model_id: str | None, conversation_id: str | None) -> list[Any]:
-    """The whole page but the marked text: see `build` for the order of the outputs."""
-    model = chosen(studio, model_id)
+def look(studio: Studio, persona_id: str | None, model_id: str | None, conversation_id: str | None) -> Page:
+    """The whole page but the findings, the marked text and the picture."""
+    model = studio.models.chosen(model_id)
     read = reading(studio, persona_id, model) if persona_id else None
-    if read is None or not read.conversations:
-        return [gr.update(visible=True), gr.update(visible=False), *[gr.skip()] * 12]
+    if persona_id is None or read is None or not read.conversations:
+        return Page(empty=gr.update(visible=True), page=gr.update(visible=False))
     mend = any(f.severity == "fix" and f.places for f in read.findings)
     few = any(f.kind == "few" for f in read.findings)
-    places = any(f.places for f in read.findings)
-    parts = dataset.split(dataset.teachable(read.conversations), Recipe().validation, Recipe().seed)
     files = saved(studio, persona_id, read, model) if model else (None, None)
-    return [
-        gr.update(visible=False), gr.update(visible=True),
-        f"<h1>{checks.headline(read.findings)}</h1>{LEDE}",
-        ticks(marks(checks.ticks(read.findings, len(read.conversations), read.longest))),
-        gr.update(visible=places, variant="primary" if mend and not few else "secondary"),
-        gr.update(choices=[], value=None, visible=False),
-        figures(read),
-        f"What {read.persona.name} will learn, word for word",
-        conversation_choices(read.conversations, conversation_id),
-        model_choices(studio, model),
-        pictures.split(len(parts.train), len(parts.validation)) + pictures.lengths([c.words for c in read.conversations]),
-        next_step(few, mend),
-        gr.update(value=files[0], interactive=files[0] is not None),
-        gr.update(value=files[1], interactive=files[1] is not None),
-    ]  # fmt: skip
+    return Page(
+        empty=gr.update(visible=False),
+        page=gr.update(visible=True),
+        head=f"<h1>{checks.headline(read.findings)}</h1>{LEDE}",
+        ticks=ticks(rows(read)),
+        show=gr.update(visible=bool(read.findings), variant="primary" if mend and not few else "secondary"),
+        numbers=figures(read),
+        title=f"What {read.persona.name} will learn, word for word",
+        conversation=conversation_choices(read.conversations, conversation_id),
+        model=model_choices(studio, model),
+        onward=next_step(few, mend),
+        gemma=gr.update(value=files[0], interactive=files[0] is not None),
+        messages=gr.update(value=files[1], interactive=files[1] is not None),
+    )
 
 
-def places(studio: Studio, persona_id: str, model_id: str | None) -> dict[str, Any]:
-    """The first places to mend or to look at, as a list that leads to Write."""
-    read = reading(studio, persona_id, chosen(studio, model_id))
-    found = [(f.kind, place) for f in read.findings for place in f.places]
-    rows = [
-        (f"{titled(title)}\n{checks.advice(kind, turn, read.persona.name)}", f"{identifier}:{'' if turn is None else turn}")
-        for kind, (identifier, title, turn) in found
-    ]
-    unique = list({value: (label, value) for label, value in reversed(rows)}.values())[::-1]
-    label = f"The first {MOST_PLACES} of {len(unique)}. Choose one to open it." if len(unique) > MOST_PLACES else "Choose one to open it."
-    return gr.update(choices=unique[:MOST_PLACES], value=None, label=label, visible=True)
+def consult(studio: Studio, persona_id: str | None, model_id: str | None, check: str | None, opened: str) -> Desk:
+    """What was found, one finding at a time. `opened`: the character whose findings somebody asked to see."""
+    if not persona_id:
+        return findings.closed()
+    model = studio.models.chosen(model_id)
+    read = reading(studio, persona_id, model)
+    finding = findings.found(read, check) or next(iter(read.findings), None)
+    shown = findings.shown(read, finding, opened == persona_id)
+    if finding and finding.kind == "long" and model:
+        cut = {c.id: mask.cut(studio, read, c, model.id) for c in read.conversations if c.id == finding.places[0][0]}
+        shown = shown._replace(said=gr.update(value="".join(cut.values()), label=findings.CUT, visible=True))
+    return shown
 
 
-def marked(studio: Studio, persona_id: str | None, model_id: str | None, conversation_id: str | None, exact: bool) -> tuple[Marked, str]:
-    """One conversation with its learned stretches marked, as read by people or exactly as the model sees it, and its length."""
-    model = chosen(studio, model_id)
-    conversation = next((c for c in studio.library.conversations(persona_id) if c.id == conversation_id), None) if persona_id else None
-    if conversation is None or model is None:
-        return [], ""
-    persona = studio.library.character(persona_id).persona
-    rows = gemma.rows(conversation.turns, persona.system, studio.models.dialect(model.id))
-    counts = [learned_tokens(row, studio.models.spans(model.id, "".join(s.text for s in row))) for row in rows]
-    view = as_seen(rows) if exact else as_read(conversation, persona)
-    return view, length(sum(all_ for all_, _ in counts), sum(learned for _, learned in counts), len(rows))
+def marked(studio: Studio, persona_id: str | None, model_id: str | None, conversation_id: str | None, view: View) -> Shown:
+    """One conversation with its learned stretches marked, in one of four views, and what would be cut off."""
+    model = studio.models.chosen(model_id)
+    if not persona_id or model is None:
+        return Shown([], gr.update(visible=False), "")
+    read = reading(studio, persona_id, model)
+    conversation = next((c for c in read.conversations if c.id == conversation_id), None)
+    return mask.show(studio, read, conversation, model.id, view)
+
+
+def picture(studio: Studio, persona_id: str | None, model_id: str | None) -> Survey:
+    """The picture of the set."""
+    read = reading(studio, persona_id, studio.models.chosen(model_id)) if persona_id else None
+    return survey.shown(read) if read and read.conversations else Survey()
+
+
+def pick(studio: Studio, persona_id: str, model_id: str | None, dot: gr.SelectData) -> Any:
+    """The conversation behind a dot of the map."""
+    return survey.pointed(reading(studio, persona_id, studio.models.chosen(model_id)), dot.index) or gr.skip()
+
+
+def mend(studio: Studio, persona_id: str, model_id: str | None, check: str | None) -> None:
+    """Put right what can be put right without the writer, and say what was done."""
+    gr.Success(findings.mend(studio, reading(studio, persona_id, studio.models.chosen(model_id)), check), title="Mended")
+
+
+def silence(studio: Studio, persona_id: str, model_id: str | None, check: str | None, reason: str) -> None:
+    """Keep with the character that this check shall be quiet."""
+    findings.silence(studio, persona_id, reading(studio, persona_id, studio.models.chosen(model_id)), check, reason)
+
+
+def hear(studio: Studio, persona_id: str, check: str | None) -> None:
+    """Let a silenced check speak again."""
+    findings.hear(studio, persona_id, check)
 
 
 # ---------------------------------------------------------------- what they are made of
-def ready_models(studio: Studio) -> list[Choice]:
-    """The models that are on this machine."""
-    return [choice for choice in studio.models.choices() if choice.path and not choice.why_not]
-
-
-def chosen(studio: Studio, model_id: str | None) -> Choice | None:
-    """The model asked for, or the first that is here."""
-    ready = ready_models(studio)
-    return next((choice for choice in ready if choice.id == model_id), ready[0] if ready else None)
-
-
 def reading(studio: Studio, persona_id: str, model: Choice | None) -> Reading:
-    """Read everything this character has."""
-    persona = studio.library.character(persona_id).persona
-    conversations = tuple(studio.library.conversations(persona_id))
-    tokens, longest = {}, LONGEST_LESSON
-    if model:
-        dialect = studio.models.dialect(model.id)
-        tokens = {
-            c.id: studio.models.count(model.id, "".join(s.text for s in gemma.segments(c.turns, persona.system, dialect)))
-            for c in conversations
-        }
-        longest = min(longest, studio.models.context(model.id))
-    return Reading(persona, conversations, tokens, longest, tuple(checks.read(conversations, tokens, longest)))
+    """What the checks find in everything this character has."""
+    return studio.reader.read(persona_id, model.id if model else None)
+
+
+def rows(read: Reading) -> list[tuple[str, str, str, str]]:
+    """The ticks as the style sheet knows them: what has to be mended is bad."""
+    held = manner.count(manner.understood(read.persona.voice)), facts.count(read.persona)
+    found = checks.ticks(read.findings, len(read.conversations), read.longest, *held, silent={f.kind for f, _ in read.quiet})
+    return [("bad" if mark == "fix" else mark, title, sentence, expert) for mark, title, sentence, expert in found]
 
 
 def saved(studio: Studio, persona_id: str, read: Reading, model: Choice) -> tuple[str, str]:
@@ -150,19 +162,9 @@ def figures(read: Reading) -> str:
     ])  # fmt: skip
 
 
-def marks(rows: Sequence[checks.Tick]) -> list[tuple[str, str, str, str]]:
-    """The rows as the style sheet knows them: what has to be mended is bad."""
-    return [("bad" if mark == "fix" else mark, title, sentence, expert) for mark, title, sentence, expert in rows]
-
-
 def next_step(few: bool, mend: bool) -> dict[str, Any]:
     """Go to Train stands back while something has to be mended first."""
     return gr.update(variant="secondary" if mend or few else "primary", visible=not few)
-
-
-def titled(title: str) -> str:
-    """A title on one line; it becomes the first line of a label."""
-    return " ".join(title.split())[:80] or "Untitled"
 
 
 def conversation_choices(conversations: Sequence[Conversation], conversation_id: str | None) -> dict[str, Any]:
@@ -175,94 +177,74 @@ def conversation_choices(conversations: Sequence[Conversation], conversation_id:
 
 def model_choices(studio: Studio, model: Choice | None) -> dict[str, Any]:
     """The models that are here; with only one there is nothing to choose."""
-    ready = ready_models(studio)
+    ready = studio.models.ready()
     return gr.update(choices=[(c.title, c.id) for c in ready], value=model.id if model else None, visible=len(ready) > 1)
-
-
-def as_read(conversation: Conversation, persona: Persona) -> Marked:
-    """With names, the way it was written."""
-    out: Marked = []
-    for turn in conversation.turns:
-        said = gemma.plain(turn.text)
-        out += (
-            [(f"{persona.name}: ", None), (said, "learned"), ("\n", None)]
-            if turn.role == "model"
-            else [(f"{persona.visitor}: {said}\n", None)]
-        )
-    return out
-
-
-def as_seen(rows: Sequence[Sequence[gemma.Segment]]) -> Marked:
-    """The exact text with its marks, row by row."""
-    return [(s.text, "learned" if s.learned else None) for row in rows for s in row]
-
-
-def learned_tokens(row: Sequence[gemma.Segment], spans: Sequence[tuple[int, int]]) -> tuple[int, int]:
-    """Number of all tokens of a row, and of those that begin inside a learned segment."""
-    learned, start = 0, 0
-    for segment in row:
-        stop = start + len(segment.text)
-        learned += sum(start <= first < stop for first, _ in spans) if segment.learned else 0
-        start = stop
-    return len(spans), learned
-
-
-def length(tokens: int, learned: int, rows: int) -> str:
-    """How much of a conversation is learned, in a small line."""
-    parts = f", read as {rows} examples" if rows > 1 else ""
-    percent = round(learned / max(1, tokens) * 100)
-    return f'<p class="fine">{percent} % of this is learned{parts}. <small>{learned:,} of {tokens:,} tokens</small></p>'
 
 
 # ---------------------------------------------------------------- the tab
 def build(studio: Studio, persona: gr.Radio) -> None:
     """The Prepare tab."""
     with gr.Tab("Prepare", id="prepare", elem_id="prepare") as tab:
-        with gr.Column(visible=False, elem_classes="blank") as empty:
-            html(
-                '<i class="facepic" aria-hidden="true"></i><h1>There is nothing to check yet.</h1>'
-                '<p class="lede">Come back after the first conversation.</p>'
-            )
-            with gr.Row(elem_classes="acts"):
-                write = gr.Button("Go to Write", variant="primary", size="lg", min_width=0)
+        empty, write = _empty()
         with gr.Row(elem_classes="two") as page:
             with gr.Column(elem_classes="main", scale=7, min_width=320):
                 head = html(f"<h1>Reading.</h1>{LEDE}")
                 list_ = html("")
                 with gr.Row(elem_classes="acts"):
                     show = gr.Button("Show them to me", size="md", min_width=0, visible=False)
-                where = gr.Radio([], label="Choose one to open it.", interactive=True, visible=False, elem_classes=["list", "places"])
+                desk, quieten = findings.lay_out()
                 numbers = html("")
                 title = says("", "h2")
                 html('<p class="key"><span class="k-learn">learned</span><span class="k-read">only read</span></p>')
                 with gr.Row(elem_classes="leaf"):
                     conversation = gr.Dropdown([], label="Conversation", interactive=True, scale=3, min_width=220)
                     model = gr.Dropdown([], label="Model", interactive=True, scale=2, min_width=180, visible=False)
-                exact = gr.Checkbox(False, label="Show it exactly as the model sees it", interactive=True, elem_classes="plaincheck")
-                text = gr.HighlightedText(
-                    [],
-                    color_map={"learned": "blue"},
-                    show_label=False,
-                    label="Learned words",
-                    show_inline_category=False,
-                    elem_classes="marked",
-                )
-                measure = html("")
+                view, shown = mask.lay_out()
             with gr.Column(elem_classes="side", scale=4, min_width=300):
-                panels = html("", elem_classes="panels")
                 onward = gr.Button("Go to Train", size="lg", variant="primary", elem_classes="wide")
-                gemma_file = gr.DownloadButton("Save the training file", size="sm", elem_classes=["icon", "i-down", "quiet"])
-                html('<p class="fine c">A text file other programs can read <small>JSONL, Gemma chat format</small></p>')
-                messages_file = gr.DownloadButton("Save the conversations", size="sm", elem_classes=["icon", "i-down", "quiet"])
-                html('<p class="fine c">The same without marks, for any other model <small>JSONL, messages</small></p>')
+                parts = survey.lay_out()
+                gemma_file, messages_file = _files()
+        opened = gr.State("")
 
-    shown = [empty, page, head, list_, show, where, numbers, title, conversation, model, panels, onward, gemma_file, messages_file]
-    one = [persona, model, conversation, exact]
-    gr.on(
-        [tab.select, persona.change, model.input], bind(look, studio), [persona, model, conversation], shown, show_progress="hidden"
-    ).success(bind(marked, studio), one, [text, measure], show_progress="hidden")
-    gr.on([conversation.input, exact.input], bind(marked, studio), one, [text, measure], show_progress="hidden")
-    show.click(bind(places, studio), [persona, model], where, show_progress="hidden")
-    where.input(None, where, None, js=OPEN.replace("GO", go("write")))
+    room = list(Page(empty, page, head, list_, show, numbers, title, conversation, model, onward, gemma_file, messages_file))
+    quiet: Any = {"show_progress": "hidden"}
+    look_: Any = {"fn": bind(look, studio), "inputs": [persona, model, conversation], "outputs": room, **quiet}
+    consult_: Any = {
+        "fn": bind(consult, studio), "inputs": [persona, model, desk.which, opened], "outputs": list(desk), **quiet,
+    }  # fmt: skip
+    mark: Any = {"fn": bind(marked, studio), "inputs": [persona, model, conversation, view], "outputs": list(shown), **quiet}
+    draw: Any = {"fn": bind(picture, studio), "inputs": [persona, model], "outputs": list(parts), **quiet}
+    gr.on([tab.select, persona.change, model.input], **look_).success(**consult_).success(**mark).success(**draw)
+    gr.on([conversation.input, view.input], **mark)
+    parts.sky.select(bind(pick, studio), [persona, model], conversation, **quiet).success(**mark)
+    show.click(lambda who: who, persona, opened, **quiet).success(**consult_)
+    desk.which.input(**consult_)
+    desk.where.input(None, desk.where, None, js=OPEN.replace("GO", go("write")))
+    asked = [persona, model, desk.which]
+    for acted in (
+        desk.mend.click(bind(mend, studio), asked, None, **quiet),
+        gr.on([quieten.click, desk.reason.submit], bind(silence, studio), [*asked, desk.reason], None, **quiet),
+        desk.hear.click(bind(hear, studio), [persona, desk.quieted], None, **quiet),
+    ):
+        acted.success(**look_).success(**consult_).success(**mark).success(**draw)
     write.click(None, js=go("write"))
     onward.click(None, js=go("train"))
+
+
+def _empty() -> tuple[gr.Column, gr.Button]:
+    with gr.Column(visible=False, elem_classes="blank") as empty:
+        html(
+            '<i class="facepic" aria-hidden="true"></i><h1>There is nothing to check yet.</h1>'
+            '<p class="lede">Come back after the first conversation.</p>'
+        )
+        with gr.Row(elem_classes="acts"):
+            write = gr.Button("Go to Write", variant="primary", size="lg", min_width=0)
+    return empty, write
+
+
+def _files() -> tuple[gr.DownloadButton, gr.DownloadButton]:
+    gemma_file = gr.DownloadButton("Save the training file", size="sm", elem_classes=["icon", "i-down", "quiet"])
+    html('<p class="fine c">A text file other programs can read <small>JSONL, Gemma chat format</small></p>')
+    messages_file = gr.DownloadButton("Save the conversations", size="sm", elem_classes=["icon", "i-down", "quiet"])
+    html('<p class="fine c">The same without marks, for any other model <small>JSONL, messages</small></p>')
+    return gemma_file, messages_file

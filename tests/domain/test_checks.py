@@ -13,12 +13,12 @@ def talk(identifier, *texts, first="user", title=""):
     )
 
 
-def good(count=10):
+def good(count=checks.BARE):
     return [talk(f"{n:02}", f"Question {n}?", f"Answer {n}.") for n in range(count)]
 
 
 def read(conversations, tokens=None, longest=512):
-    return checks.read(conversations, tokens or {}, longest)
+    return checks.read(conversations, checks.Sizes(tokens or {}, {"00": 1}, longest), {})
 
 
 def kinds(*conversations):
@@ -29,10 +29,10 @@ def test_good_conversations_have_no_findings_and_only_good_ticks():
     found = read(good())
     assert found == []
     assert checks.headline(found) == "Ready."
-    rows = checks.ticks(found, 10, 512)
+    rows = checks.ticks(found, 50, 512)
     assert {row[0] for row in rows} == {"ok"}
     assert ("ok", "Every conversation ends with your character", "So there is always an answer to learn.", "") in rows
-    assert ("ok", "No conversation appears twice", "10 read, no copies.", "exact-duplicate check") in rows
+    assert ("ok", "No conversation appears twice", "50 read, no copies.", "duplicate check") in rows
 
 
 @pytest.mark.parametrize(
@@ -44,9 +44,10 @@ def test_good_conversations_have_no_findings_and_only_good_ticks():
         (Conversation("x", "Only a title"), [("ending", "fix")]),
         (Conversation("x", "Twice", (Turn("1", "user", "a"), Turn("2", "user", "b"), Turn("3", "model", "c"))), [("twice", "fix")]),
         (talk("x", "Say <end_of_turn> now", "No."), [("marks", "look")]),
-        (talk("x", "Question 3?", " Answer 3. "), [("copy", "look")]),
+        (talk("x", "Question 3?", "Answer 3."), [("copy", "look")]),
+        (talk("x", "Question?", " Answer. "), [("trim", "look")]),
     ],
-    ids=["empty", "opening", "ending", "no lines", "twice", "marks", "copy"],
+    ids=["empty", "opening", "ending", "no lines", "twice", "marks", "copy", "trim"],
 )
 def test_each_fault_is_found_for_what_it_is(conversation, expected):
     assert kinds(conversation) == expected
@@ -69,10 +70,21 @@ def test_a_copy_points_at_the_second_one():
     assert found.title == "One conversation appears twice"
 
 
+def test_nearly_the_same_names_both_the_later_one_first():
+    (found,) = checks.read(good(), checks.Sizes({}, {}, 512), {"04": "01", "05": "gone"})
+    assert (found.kind, found.title) == ("near", "One conversation is nearly the same as another")
+    assert [place[0] for place in found.places] == ["04", "01"]
+
+
+@pytest.mark.parametrize(("count", "kinds"), [(9, ["few"]), (10, ["thin"]), (49, ["thin"]), (50, []), (500, [])])
+def test_under_fifty_is_worth_a_look_and_under_ten_can_not_be_learned(count, kinds):
+    assert [f.kind for f in read(good(count))] == kinds
+
+
 def test_long_is_what_the_model_can_not_read_at_once():
     (found,) = read(good(), {"00": 513, "01": 512}, 512)
     assert (found.kind, found.severity, found.title, found.expert) == ("long", "look", "One conversation is long", "over 512 tokens")
-    assert found.places == (("00", "Talk 00", None),)
+    assert found.places == (("00", "Talk 00", 1),)
 
 
 @pytest.mark.parametrize(("count", "sentence"), [(1, "There is one."), (4, "There are four."), (9, "There are nine.")])
@@ -92,8 +104,9 @@ def test_headlines_count_things_not_places():
 
 def test_what_has_to_be_fixed_stands_first_and_replaces_its_good_tick():
     found = read([*good(), talk("x", "<bos>", "Yes."), talk("y", "Hello?")])
-    rows = checks.ticks(found, 12, 512)
-    assert [row[0] for row in rows] == ["fix", "look", "ok", "ok", "ok"]
+    rows = checks.ticks(found, 52, 512)
+    assert [row[0] for row in rows[:3]] == ["fix", "look", "ok"]
+    assert "No control marks in the text" not in [row[1] for row in rows]
     assert "Every conversation ends with your character" not in [row[1] for row in rows]
 
 
@@ -103,7 +116,7 @@ def test_nothing_a_person_wrote_is_in_a_tick():
     assert hostile not in str(checks.ticks(read(conversations), 12, 512))
 
 
-@pytest.mark.parametrize("kind", ["few", "empty", "opening", "twice", "ending", "long", "copy", "marks"])
+@pytest.mark.parametrize("kind", ["few", "empty", "opening", "twice", "ending", "long", "copy", "near", "trim", "thin", "marks"])
 @pytest.mark.parametrize("turn", [None, 0, 3])
 def test_every_place_gets_one_thing_to_do(kind, turn):
     assert checks.advice(kind, turn, "Biscuit").endswith(".")

@@ -4,11 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from studio.domain import conversation, gemma
+from studio.domain import catalogue, conversation, gemma
 from studio.domain.conversation import Turn
 from studio.domain.errors import StudioError
 from studio.engine import loader
 from studio.engine.encoder import IGNORED, assert_own_markup, encode
+from studio.services.models import Models
 
 PROJECT = Path(__file__).resolve().parents[2]
 PRACTICE = PROJECT / "assets" / "practice-model"
@@ -39,6 +40,18 @@ def test_the_ids_are_those_the_chat_template_makes(tokenizer):
         row = encode(gemma.segments(spoken.turns, "You are a puppy.", gemma.GEMMA3), gemma.GEMMA3, tokenizer, 4096)
         messages = [{"role": "system", "content": "You are a puppy."}, *conversation.to_messages(spoken.turns)]
         assert row.ids == tokenizer.apply_chat_template(messages, tokenize=True, return_dict=False)
+
+
+def test_the_window_shows_the_very_ids_and_the_very_mask_the_trainer_uses(tokenizer, library):
+    models = Models(PRACTICE, library, offline=True)
+    text = (PROJECT / "personas" / "biscuit" / "conversations.jsonl").read_text("utf-8")
+    odd = conversation.Conversation("odd", "Odd", (Turn("a", "user", "Naïve 🐾\u2028?"), Turn("b", "model", " 🐕\u200d🦺 \n\n<eos> ﬁn… ")))
+    for spoken in [*conversation.from_jsonl(text, "biscuit", "b"), odd]:
+        row = gemma.segments(spoken.turns, "You are a puppy.", gemma.GEMMA3)
+        trained = encode(row, gemma.GEMMA3, tokenizer, 4096)
+        shown = models.tokens(catalogue.PRACTICE, "".join(s.text for s in row))
+        assert [token.number for token in shown] == trained.ids
+        assert gemma.taught(row, [(token.start, token.stop) for token in shown]) == [label != IGNORED for label in trained.labels]
 
 
 def test_marks_typed_by_a_writer_are_only_words(tokenizer):

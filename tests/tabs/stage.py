@@ -12,6 +12,7 @@ from studio.domain.persona import Persona
 from studio.services import orders
 from studio.services.jobs import Jobs
 from studio.services.models import Models
+from studio.services.reader import Reader
 from studio.services.studio import Studio
 from studio.services.voice import Voice
 from studio.settings import Settings
@@ -32,7 +33,8 @@ def studio(library, tmp_path, offline=False):
     """The record a tab receives."""
     project = Path(__file__).parents[2]
     settings = Settings(project=project, home=library.home, offline=offline)
-    return Studio(settings, library, Curtain(library, project), Models(practice(tmp_path), library, offline), Voice(), None)
+    models = Models(practice(tmp_path), library, offline)
+    return Studio(settings, library, Curtain(library, project), models, Reader(library, models), Voice(), None)
 
 
 def practice(tmp_path):

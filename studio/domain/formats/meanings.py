@@ -1,0 +1,11 @@
+"""What a field of somebody's file is taken for, in plain words."""
+
+VISITOR = "the visitor"
+CHARACTER = "the character"
+SAID = "what is said"
+LINES = "the lines of a conversation"
+TITLE = "its title"
+TAGS = "its tags"
+UNUSED = "not used"
+SYSTEM = "how the character talks (system prompt)"
+DIFFERENT = "left out: the conversations do not share one system prompt"

@@ -1,0 +1,77 @@
+"""What Persona Studio keeps of itself in a card, under `extensions`, so that nothing is lost on the way there and back.
+
+    "persona_studio": {
+      "version": 1,
+      "sheet": {...},               the character sheet as in `persona.json`
+      "greetings": ["..."],         further greetings
+      "conversations": [{"title": "...", "tags": ["..."], "turns": [{"id": "...", "role": "user" | "model", "text": "..."}]}]
+    }
+
+Other programs carry unknown extensions along unread (Character Card V2 Specification, “extensions”,
+https://github.com/malfoyslastname/character-card-spec-v2/blob/main/spec_v2.md).
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from studio.domain import persona as sheets
+from studio.domain.conversation import LONGEST_TEXT, Conversation, Turn, fault, turn_id
+from studio.domain.errors import StudioError
+from studio.domain.formats.fields import Fields
+from studio.domain.formats.source import mended, storable
+from studio.domain.persona import Persona
+
+KEY = "persona_studio"
+
+
+@dataclass(frozen=True)
+class Own:
+    """A character as it left the studio."""
+
+    persona: Persona
+    conversations: tuple[Conversation, ...]
+    greetings: tuple[str, ...]
+
+
+def written(persona: Persona, conversations: Sequence[Conversation], greetings: Sequence[str]) -> dict[str, Any]:
+    """The extension's value."""
+    bodies = [json.loads(c.body()) for c in conversations]
+    return {"version": 1, "sheet": persona.to_dict(), "greetings": list(greetings), "conversations": bodies}
+
+
+def read(extension: Fields, seed: str) -> Own | None:
+    """The character in the extension; None where there is none, or (with a sentence) where its sheet can't be read."""
+    if not extension.values:
+        return None
+    try:
+        persona = sheets.from_dict(extension.values.get("sheet"), "The sheet")
+    except StudioError as error:
+        what = str(error) if len(str(error)) < 200 else "A value there can't be kept."
+        extension.note("sheet", mended(what[0].lower() + what[1:]), "The rest of the card was read instead.")
+        return None
+    if not _kept((persona.name, persona.description, persona.visitor, persona.system, persona.greeting, *persona.voice, *persona.facts)):
+        extension.note("sheet", "a text there can't be stored.", "The rest of the card was read instead.")
+        return None
+    given = extension.values.get("greetings")
+    greetings = tuple(text for text in given if _kept((text,))) if isinstance(given, list) else ()
+    return Own(persona, _conversations(extension, f"{seed}:{KEY}"), greetings)
+
+
+def _kept(texts: Sequence[Any]) -> bool:
+    return all(isinstance(text, str) and len(text) <= LONGEST_TEXT and storable(text) for text in texts)
+
+
+def _conversations(extension: Fields, seed: str) -> tuple[Conversation, ...]:
+    found = []
+    for n, item in enumerate(extension.items("conversations"), 1):
+        title, turns, tags = item.values.get("title", ""), item.values.get("turns", []), item.values.get("tags", [])
+        problem = fault(title, turns)
+        if problem:
+            item.note("turns", "this conversation can't be kept as it is.", problem)
+        elif not isinstance(tags, list) or not _kept([*tags, *(turn["id"] for turn in turns)]):
+            item.note("tags", "these are not words.", "Write this conversation anew in Write.")
+        else:
+            found.append(Conversation(turn_id(seed, n), title, tuple(Turn(**turn) for turn in turns), tuple(tags)))
+    return tuple(found)

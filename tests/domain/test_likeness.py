@@ -1,0 +1,58 @@
+"""Who could be nearly the same as whom, and where each lies on the map."""
+
+import random
+import time
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from studio.domain import likeness
+from studio.domain.words import words
+from tests.domain.test_all_checks import alike, many
+
+
+def texts(conversations):
+    return [words(" ".join(turn.text for turn in c.turns)) for c in conversations]
+
+
+@given(st.integers(0, 10_000))
+def test_whatever_is_nearly_the_same_is_a_candidate(seed):
+    rng = random.Random(seed)
+    listed = [f"w{n}" for n in range(60)]
+    text = rng.choices(listed, k=rng.randrange(20, 60))
+    other = list(text)
+    # So many words left out that the two still share the part of all their words that makes them nearly the same.
+    for _ in range(int(2 * len(text) * (1 - likeness.SAME) / (2 - (1 - likeness.SAME)) / 2)):
+        del other[rng.randrange(len(other))]
+    strangers = [rng.choices(listed, k=40) for _ in range(5)]
+    found = dict(likeness.candidates([text, *strangers, other]))
+    assert 0 in found.get(6, [])
+
+
+def test_texts_that_share_nothing_or_say_little_are_no_candidates():
+    assert list(likeness.candidates([["a", "b"], ["a", "b"], [], [f"x{n}" for n in range(30)], [f"y{n}" for n in range(30)]])) == []
+
+
+def test_the_same_texts_give_the_same_map_and_what_is_alike_lies_together():
+    rng = random.Random(3)
+    rain, ships = (["rain", "puddle", "wet", "gate", "cloud", "boots", "mud"], ["boat", "rope", "gull", "harbor", "tide", "oar", "mast"])
+    made = [rng.choices(subject, k=20) + rng.choices(["and", "the", "is"], k=10) for subject in (rain, ships) for _ in range(20)]
+    points = likeness.layout(made)
+    assert points == likeness.layout(made)
+    assert all(-1 <= x <= 1 and -1 <= y <= 1 for x, y in points)
+    wet, sea = [x for x, _ in points[:20]], [x for x, _ in points[20:]]
+    assert max(wet) < min(sea) or max(sea) < min(wet)
+
+
+def test_odd_sets_have_a_map_too():
+    for made in ([], [["a"]], [[], []], [[], [], []], [["same", "words"]] * 5, texts(alike(30))):
+        points = likeness.layout(made)
+        assert len(points) == len(made)
+        assert all(-1 <= x <= 1 and -1 <= y <= 1 for x, y in points)
+
+
+def test_a_thousand_are_placed_within_a_second():
+    made = texts(many(1000))
+    start = time.process_time()
+    likeness.layout(made)
+    assert time.process_time() - start < 1.0
