@@ -14,6 +14,7 @@ from studio.domain.formats.fields import Fields
 from studio.domain.formats.found import Found, Skipped
 from studio.domain.formats.source import NOTHING, decoded, mended, parsed, shown
 from studio.domain.formats.spoken import Said, conversation, digest, joined
+from studio.domain.persona import LONGEST_NAME, Persona
 
 _HEADER = {"user_name", "character_name", "chat_metadata"}
 _LONGEST_SPEAKER = 200
@@ -59,6 +60,7 @@ def read(name: str, data: bytes) -> Found:
         mapping=tuple((field, _meaning(field, speakers, log.hidden)) for field in log.fields),
         conversations=_conversations(name, digest(data), chats),
         skipped=tuple(log.skipped),
+        persona=Persona(character[:LONGEST_NAME].strip()) if character else None,
         greetings=tuple(dict.fromkeys(greetings)),
     )
 

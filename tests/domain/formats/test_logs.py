@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from studio.domain.formats import logs
+from studio.domain.persona import Persona
 
 HEADER = {"user_name": "Ana", "character_name": "Tansy", "create_date": "2026-03-01@20h11m", "chat_metadata": {"integrity": "6f"}}
 GREETING = {
@@ -67,7 +68,7 @@ def test_a_chat_is_read():
         CHAT,
         ("Mind the nettles.",),
         (),
-        None,
+        Persona("Tansy"),
     )
     assert found.conversations[0].title == "tansy"
     assert dict(found.mapping) == {
