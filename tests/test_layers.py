@@ -14,7 +14,7 @@ HEAVY = {"torch", "transformers", "peft", "trl", "datasets", "accelerate", "bits
 ALLOWED = {
     "domain": ({"domain"}, set()),
     "services": ({"services", "domain", "settings"}, {"platformdirs", "psutil", "httpx", "tokenizers", "huggingface_hub"}),
-    "engine": ({"engine", "domain"}, HEAVY | {"numpy", "psutil", "tokenizers", "huggingface_hub", "jinja2"}),
+    "engine": ({"engine", "domain"}, HEAVY | {"numpy", "psutil", "tokenizers", "huggingface_hub", "jinja2", "pyarrow"}),
     "tabs": ({"tabs", "services", "domain", "settings"}, {"gradio", "fastapi", "pydantic"}),
     "settings": (set(), {"platformdirs"}),
     "palette": (set(), set()),
