@@ -2,7 +2,7 @@
 
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,6 +21,8 @@ PASTED = "pasted text"
 ENDINGS = (*parquet.ENDINGS, ".json", ".jsonl", ".ndjson", ".csv", ".tsv", ".txt", ".png", ".charx", ".zip")
 MOST_FILES = 1_000  # of one folder
 _ABOUT = {"dataset_info.json", "dataset_infos.json"}  # what a data set says of itself
+_LAST = "arrived.json"
+_NONE = "There is no import to take back. Nothing was changed. What was removed by hand is in the bin."
 _EMPTY = f"There are no conversations in it. {NOTHING} Choose another file."
 
 
@@ -116,6 +118,7 @@ def bring_in(library: Library, given: Sequence[tuple[str, Found]], into: str | N
             arrived = [_created(library, [one]) for one in whole] + ([_created(library, alone)] if alone else [])
         if not any(one.is_new or one.conversations for one in arrived):
             raise NotReady(_EMPTY)
+    _remember(library, arrived)
     with contextlib.suppress(StudioError):  # it is stored; the plain copy follows, and a disk that refuses it is told as a notice
         library.flush()
     return arrived
@@ -151,6 +154,15 @@ def take_back(library: Library, arrived: Sequence[Arrived]) -> None:
                 library.delete(one.persona)
             for identifier in () if one.is_new else one.conversations:
                 library.remove(identifier)
+    _remember(library, [])
+
+
+def last(library: Library) -> list[Arrived]:
+    """What came in last; raises NotReady where nothing is remembered, or it was taken back."""
+    kept = library.read_json(library.scratch / _LAST, [])
+    if not kept:
+        raise NotReady(_NONE)
+    return [Arrived(one["persona"], tuple(one["conversations"]), one["is_new"]) for one in kept]
 
 
 def put_again(library: Library, arrived: Sequence[Arrived]) -> None:
@@ -161,6 +173,12 @@ def put_again(library: Library, arrived: Sequence[Arrived]) -> None:
                 library.restore(one.persona)
             for identifier in () if one.is_new else one.conversations:
                 library.recover(identifier)
+    _remember(library, arrived)
+
+
+def _remember(library: Library, arrived: Sequence[Arrived]) -> None:
+    with contextlib.suppress(StudioError):  # a comfort only: what came in is stored
+        library.write_json(library.scratch / _LAST, [asdict(one) for one in arrived])
 
 
 # ---------------------------------------------------------------- out
