@@ -141,7 +141,7 @@ def _understood(studio: Studio, persona_id: str | None, readings: Sequence[Readi
         understood=gr.update(visible=True),
         headline="\n".join(headlines),
         mapping=gr.update(value=_some(fields, MOST_FIELDS, "more"), visible=bool(fields)),
-        first=gr.update(value="\n\n".join(glimpses), label=f"The first {counted(len(glimpses))}", visible=bool(glimpses)),
+        first=gr.update(value="\n\n".join(glimpses), label=telling.first_label(len(conversations)), visible=bool(glimpses)),
         notes=_notes(good, where),
         passed=gr.update(visible=bool(places)),
         places=gr.update(value=_some(places, MOST_PLACES, "more, all of them in the list"), label=_passed_over(len(places))),

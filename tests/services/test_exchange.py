@@ -1,6 +1,11 @@
 """Files that come in as one step and go out again, in a real library and with real tables."""
 
 import json
+import os
+import random
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import datasets
@@ -17,6 +22,7 @@ from studio.services.library import Library
 from studio.settings import Settings
 
 PROJECT = Path(__file__).resolve().parents[2]
+KILLS = int(os.environ.get("PERSONA_STUDIO_KILLS", "60")) // 6
 TWO = [
     Conversation("", "The puddle", (Turn("a", "user", "Come on."), Turn("b", "model", "It has the SKY.")), ("rain",)),
     Conversation("", "Bed", (Turn("c", "user", "Sleep."), Turn("d", "model", "No.\n\nNo!")), ()),
@@ -214,3 +220,38 @@ def test_a_bundled_character_can_be_taken_out_in_every_form(library, settings, t
     (one,) = exchange.read_files([file], character.persona.name, settings)
     assert one.skipped == ()
     assert len(one.found.conversations) == character.conversations or key == "alpaca"
+
+
+BRINGER = """
+import sys
+from pathlib import Path
+from studio.domain.formats import reading
+from studio.services import exchange
+from studio.services.library import Library
+library = Library(Path(sys.argv[1]), Path("none"))
+found = reading.read("x.txt", "".join(f"# {n}\\nMia: Question {n}?\\nPip: Answer {n}.\\n" for n in range(60)).encode())
+while True:
+    for back in (exchange.bring_in(library, [("x.txt", found)], sys.argv[2]), exchange.bring_in(library, [("x.txt", found)], None)):
+        print(len(back[0].conversations), flush=True)
+    exchange.take_back(library, back)
+"""
+
+
+@pytest.mark.slow
+def test_a_studio_that_is_killed_while_files_come_in_has_all_of_them_or_none(tmp_path):
+    home, dice = tmp_path / "home", random.Random(5)
+    library = Library(home, tmp_path / "none")
+    pip = library.create(Persona("Pip"))
+    library.close()
+    surroundings = {**os.environ, "PYTHONPATH": str(PROJECT)}
+    for _ in range(KILLS):
+        child = subprocess.Popen([sys.executable, "-c", BRINGER, str(home), pip], stdout=subprocess.PIPE, cwd=tmp_path, env=surroundings)
+        assert child.stdout.readline() == b"60\n"
+        time.sleep(dice.random() * 0.2)
+        child.kill()
+        child.communicate()
+        library = Library(home, tmp_path / "none")
+        held = [c.conversations for c in library.characters()]
+        thrown = [len(library._records.shelf(who, "conversation")) for who, _, _ in library.bin()]
+        library.close()
+        assert held[0] >= 60 and [count % 60 for count in held + thrown] == [0] * len(held + thrown)

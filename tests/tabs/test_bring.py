@@ -46,7 +46,7 @@ def test_pasted_text_is_shown_first_and_comes_in_on_a_press(studio, library, pip
     assert seen.first["value"] == (
         "1. <img src=x onerror=alert(1)>\nMia: <img src=x onerror=alert(1)>\nPip: **Woof.** ${1+1}\n\n2. Bed.\nMia: Bed.\nPip: No!"
     )
-    assert seen.first["label"] == "The first 2 conversations"
+    assert seen.first["label"] == "All of it"
     assert (seen.where["choices"], seen.where["value"]) == ([("To Pip", "here"), ("As a new character", "new")], "here")
     assert seen.bring["value"] == "Bring in 2 conversations"
     assert titles(library, pip) == []

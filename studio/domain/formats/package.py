@@ -50,7 +50,7 @@ def written(persona: Persona, conversations: Sequence[Conversation], picture: by
         SHEET: _json(persona.to_dict()),
         DIALOGUE: "".join(f"{c.body()}\n" for c in conversations).encode(),
         **({f"{PORTRAIT}{ending}": picture} if picture else {}),
-        CARD: cards.card_v3(persona, conversations).encode(),
+        CARD: cards.card_for_others(persona, conversations).encode(),
     }
     file = BytesIO()
     with zipfile.ZipFile(file, "w") as archive:

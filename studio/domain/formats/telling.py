@@ -36,6 +36,11 @@ def left(found: Found, into_existing: bool) -> list[str]:
     spare = len(found.greetings) - (0 if into_existing or (found.persona and found.persona.greeting) else 1)
     if spare > 0:
         told.append(f"{counted(spare, 'further greeting')} stay{'s' if spare == 1 else ''} out: a character has one.")
+    begun = sum(bool(c.turns) and c.turns[0].role == "model" for c in found.conversations)
+    if begun:
+        told.append(
+            f"{counted(begun)} {'begins' if begun == 1 else 'begin'} with the character. The visitor has to speak first before it can be learned."
+        )
     unanswered = sum(not any(turn.role == "model" for turn in c.turns) for c in found.conversations)
     if unanswered:
         told.append(f"{counted(unanswered)} {'has' if unanswered == 1 else 'have'} no answer from the character yet.")
@@ -45,6 +50,11 @@ def left(found: Found, into_existing: bool) -> list[str]:
 def first(conversations: Sequence[Conversation], visitor: str, character: str) -> list[str]:
     """The first five, each with its title and its first lines."""
     return [_glimpse(n, c, {"user": visitor, "model": character}) for n, c in enumerate(conversations[:FIRST], 1)]
+
+
+def first_label(count: int) -> str:
+    """What stands above them, of so many in all."""
+    return "All of it" if count <= FIRST else f"The first {FIRST} of {count:,}"
 
 
 def _glimpse(n: int, conversation: Conversation, names: dict[str, str]) -> str:
