@@ -32,7 +32,7 @@ def read(source: Path, target: Path) -> None:
     with target.open("w", encoding="utf-8") as file:
         for part in _parts(source, target.parent):
             for row in _rows(part):
-                size += file.write(json.dumps(_told(row), ensure_ascii=False) + "\n")
+                size += file.write(json.dumps(_row(row), ensure_ascii=False) + "\n")
                 if size > LARGEST:
                     raise TooLarge
 
@@ -70,10 +70,23 @@ def _alone(table: pyarrow.Table) -> Any:
         return None
 
 
+def _row(row: Any) -> Any:
+    """A row as JSON has it. A table gives every row all names, so those without a value are left out; bytes are no words."""
+    return None if row is None else {name: _told(value) for name, value in row.items() if _says(value)}
+
+
+def _says(value: Any) -> bool:
+    return value is not None and not isinstance(value, bytes)
+
+
 def _told(value: Any) -> Any:
-    """A value as JSON has it. A table gives every row all names, so those without a value are left out; bytes are no words."""
+    if isinstance(value, dict) and len(value) > 1 and all(isinstance(inner, list) for inner in value.values()):
+        # Older tables keep a list of groups as a group of lists.
+        lists = list(value.values())
+        if len({len(inner) for inner in lists}) == 1:
+            return [_told(dict(zip(value, row, strict=True))) for row in zip(*lists, strict=True)]
     if isinstance(value, dict):
-        return {str(key): _told(inner) for key, inner in value.items() if inner is not None and not isinstance(inner, bytes)}
+        return {str(key): _told(inner) for key, inner in value.items() if _says(inner)}
     if isinstance(value, list):
         return [_told(inner) for inner in value]
     return value if isinstance(value, str | int | float | None) else str(value)

@@ -74,6 +74,8 @@ def _files(given: Path) -> Iterator[tuple[Path, str]]:
 
 def _read(path: Path, name: str, character: str, settings: Settings) -> Reading:
     def found() -> Found:
+        if path.exists() and not path.is_file() and not path.is_dir():
+            raise BadFile(f"{name} is not a file. {NOTHING} Choose a file or a folder.")
         if parquet.is_table(path):
             return _by_row(name, reading.read_rows(name, parquet.rows(path, settings), character))
         if path.stat().st_size > LARGEST:

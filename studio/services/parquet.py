@@ -20,7 +20,9 @@ _OFFLINE = {"HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1", "HF_HUB_DISABLE_T
 
 def is_table(path: Path) -> bool:
     """Whether this is a file or folder that only the child can read."""
-    return any((path / name).is_file() for name in SAVED) if path.is_dir() else path.suffix.lower() in ENDINGS
+    if path.is_dir():
+        return any((path / name).is_file() for name in SAVED)
+    return path.suffix.lower() in ENDINGS
 
 
 def rows(source: Path, settings: Settings) -> bytes:

@@ -168,6 +168,21 @@ def test_a_folder_that_datasets_has_saved_is_read_part_by_part(settings, tmp_pat
     assert dict(one.found.mapping)["prompt"] == "the visitor"
 
 
+def test_a_table_that_keeps_lines_as_a_group_of_lists_is_read(settings, tmp_path):
+    rows = [{"conversations": {"from": ["human", "gpt"], "value": [f"Question {n}?", "Yes."]}, "id": n} for n in range(2)]
+    datasets.Dataset.from_list(rows).to_parquet(str(tmp_path / "old.parquet"))
+    (one,) = exchange.read_files([tmp_path / "old.parquet"], "", settings)
+    assert [[t.text for t in c.turns] for c in one.found.conversations] == [["Question 0?", "Yes."], ["Question 1?", "Yes."]]
+    assert (one.found.kind, one.skipped) == ("ShareGPT", ())
+
+
+@pytest.mark.skipif(os.name != "posix", reason="only POSIX systems have pipes with a name")
+def test_what_is_no_file_is_not_waited_for(settings, tmp_path):
+    os.mkfifo(tmp_path / "pipe.json")
+    (one,) = exchange.read_files([tmp_path / "pipe.json"], "", settings)
+    assert one.refusal == "pipe.json is not a file. Nothing was brought in. Choose a file or a folder."
+
+
 def test_a_row_of_a_table_that_is_no_text_costs_only_itself(settings, tmp_path):
     good = pyarrow.array(["Hello?", "Still there?"])
     broken = pyarrow.Array.from_buffers(
