@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from studio.domain.conversation import Conversation
 from studio.domain.errors import BadFile, NotFound, NotReady, StudioError
-from studio.domain.formats import delivery, reading
+from studio.domain.formats import delivery, package, reading
 from studio.domain.formats.delivery import Whole
 from studio.domain.formats.found import LARGEST, Found, Skipped
 from studio.domain.formats.source import NOTHING, mended
@@ -134,7 +134,7 @@ def _created(library: Library, given: Sequence[tuple[str, Found]]) -> Arrived:
     sheet = found.persona or Persona(" ".join(Path(file).stem.split())[:LONGEST_NAME].strip() or "Character")
     if not sheet.greeting and found.greetings:
         sheet = replace(sheet, greeting=found.greetings[0])
-    if found.kind != "Persona package" and not any(field.startswith("extensions.") for field, _ in found.mapping):
+    if found.kind != package.TITLE and not any(field.startswith("extensions.") for field, _ in found.mapping):  # no ink was chosen for it
         sheet = replace(sheet, ink=free_ink(library))
     return _added(library, library.create(sheet, found.picture, found.ending), conversations, is_new=True)
 

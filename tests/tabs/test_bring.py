@@ -1,10 +1,13 @@
 """The panel in which files come in: shown first, brought in as one step, undone as one; and the panel in which a character goes out."""
 
+import asyncio
 import csv
 from pathlib import Path
 
 import gradio as gr
 import pytest
+from gradio.exceptions import InvalidPathError
+from gradio.state_holder import SessionState
 
 from studio import app
 from studio.domain.errors import NotReady
@@ -155,3 +158,19 @@ def test_nothing_a_file_says_is_shown_by_something_that_knows_markup(studio, pip
     for fn in page.fns.values():
         if fn.fn is not None and fn.name in ("look_at_files", "look_at_text", "bring_in", "turn_to", "offer"):
             assert not [type(out).__name__ for out in fn.outputs if isinstance(out, gr.HTML | gr.Markdown | gr.Chatbot | gr.Dataframe)]
+
+
+def test_a_file_that_nobody_uploaded_is_never_read(studio, pip, tmp_path, monkeypatch):
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(studio.library.scratch))
+    web = app.web(studio, 7999, "key")
+    page = next(route.app for route in web.routes if hasattr(getattr(route, "app", None), "get_blocks")).get_blocks()
+    look = next(fn for fn in page.fns.values() if fn.name == "look_at_files")
+
+    def ask(path):
+        path.write_text(SCRIPT, "utf-8")
+        sent = {"path": str(path), "orig_name": path.name, "meta": {"_type": "gradio.FileData"}}
+        return asyncio.run(page.process_api(look, [pip, [sent]], state=SessionState(page)))["data"]
+
+    assert "uploaded.txt holds 2 conversations, written as script." in ask(studio.library.scratch / "uploaded.txt")
+    with pytest.raises(InvalidPathError):
+        ask(tmp_path / "named-by-a-forged-request.txt")

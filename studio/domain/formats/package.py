@@ -30,6 +30,7 @@ from studio.domain.persona import Persona
 
 MARK, SHEET, DIALOGUE, PORTRAIT, CARD = "package.json", "persona.json", "conversations.jsonl", "portrait", "card.json"
 ENDINGS = (".png", ".svg", ".jpg", ".webp")
+TITLE = "Persona package"
 KIND = "persona-studio-package"
 VERSION = 1
 _DATE = (1980, 1, 1, 0, 0, 0)  # the earliest a zip can name
@@ -88,7 +89,7 @@ def read(name: str, data: bytes) -> Found:
     picture, ending = _portrait(name, archive, names, skipped)
     skipped += _strange(name, names)
     mapping = tuple((entry, meaning) for entry, meaning in _MAPPING if entry in names)
-    return Found("Persona package", mapping, conversations, tuple(skipped), persona, picture, ending, whole=True)
+    return Found(TITLE, mapping, conversations, tuple(skipped), persona, picture, ending, whole=True)
 
 
 def _json(value: dict[str, Any]) -> bytes:
