@@ -70,7 +70,7 @@ READERS = (
     Reader("a persona package", lambda f: package.recognises(f.data), lambda n, d, c: package.read(n, d)),
     Reader("", lambda f: f.data.startswith(_ZIP) and b"card.json" in f.data, lambda n, d, c: cards.read(n, d)),
     Reader("", lambda f: is_card(f.first) or _greets(f.first), lambda n, d, c: cards.read(n, d)),
-    Reader("a SillyTavern chat (JSONL)", lambda f: is_log(f.first), lambda n, d, c: logs.read(n, d)),
+    Reader("a SillyTavern chat (JSONL)", lambda f: is_log(f.first), logs.read),
     Reader("OpenAI messages, ShareGPT or Alpaca (JSON or JSONL)", lambda f: f.first is not None, read_rows),
     Reader("the studio's own table (CSV)", lambda f: spreadsheet.recognises(f.columns), spreadsheet.read),
     Reader(

@@ -79,6 +79,14 @@ def test_a_chat_is_read():
     }  # fmt: skip
 
 
+def test_who_is_known_by_name_is_the_character_even_if_others_speak_more():
+    rows = [WHO, {"name": "Bo", "is_user": False, "mes": "One."}, {"name": "Bo", "is_user": False, "mes": "Two."}, TANSY]
+    data = log(*rows)
+    found = logs.read("chat.jsonl", data, " tansy")
+    assert (found.persona.name, found.conversations[0].turns[-1].role) == ("Tansy", "model")
+    assert logs.read("chat.jsonl", data).persona.name == "Bo"
+
+
 @pytest.mark.parametrize(
     "header", [[], [{"user_name": "unused", "character_name": "unused", "chat_metadata": {}}], [{"chat_metadata": {}}]]
 )
