@@ -20,7 +20,7 @@ from studio.settings import Settings
 PASTED = "pasted text"
 ENDINGS = (*parquet.ENDINGS, ".json", ".jsonl", ".ndjson", ".csv", ".tsv", ".txt", ".png", ".charx", ".zip")
 MOST_FILES = 1_000  # of one folder
-_ABOUT = {"dataset_info.json", "dataset_infos.json"}  # what a data set says of itself
+_ABOUT = {"dataset_info.json", "dataset_infos.json", *parquet.SAVED}  # what a data set says of itself
 _LAST = "arrived.json"
 _NONE = "There is no import to take back. Nothing was changed. What was removed by hand is in the bin."
 _EMPTY = f"There are no conversations in it. {NOTHING} Choose another file."
@@ -51,7 +51,10 @@ class Arrived:
 # ---------------------------------------------------------------- in
 def read_files(paths: Sequence[Path], character: str, settings: Settings) -> list[Reading]:
     """What each of these files holds, and each file of a folder; `character` tells who of the speakers in them is the character."""
-    return [_read(path, name, character, settings) for given in paths for path, name in _files(given)]
+    files = [file for given in paths for file in _files(given)]
+    if not files:
+        raise BadFile(f"These files only describe a data set. {NOTHING} Choose the ones with the conversations in them.")
+    return [_read(path, name, character, settings) for path, name in files]
 
 
 def read_text(text: str, character: str) -> list[Reading]:
@@ -62,7 +65,7 @@ def read_text(text: str, character: str) -> list[Reading]:
 def _files(given: Path) -> Iterator[tuple[Path, str]]:
     """The files that are meant by a path, each with the name to call it by."""
     if not given.is_dir() or parquet.is_table(given):
-        yield given, given.name
+        yield from [(given, given.name)] * (given.name not in _ABOUT)
         return
     inside = sorted(p for p in given.rglob("*") if p.suffix.lower() in ENDINGS and p.name not in _ABOUT and p.is_file())
     visible = [path for path in inside if not any(part.startswith(".") for part in path.relative_to(given).parts)]

@@ -15,7 +15,7 @@ from studio.services.exchange import Arrived, Reading
 from studio.services.studio import Studio
 from studio.tabs.wiring import Pick, bind, cast, html, says
 
-LEDE = "A card, a chat, a data set, a script, a table or a package. Nothing comes in before you have seen it."
+LEDE = "A card, a chat, a data set, a script, a table or a package. Of a folder, choose the files in it. Nothing comes in before you have seen it."
 MOST_PLACES = 8  # that are named; all of them stand in the file
 MOST_FIELDS = 20
 HERE, NEW = "here", "new"

@@ -14,7 +14,7 @@ import pyarrow.parquet
 import pytest
 
 from studio.domain.conversation import Conversation, Turn, to_jsonl
-from studio.domain.errors import NotFound, NotReady
+from studio.domain.errors import BadFile, NotFound, NotReady
 from studio.domain.formats import delivery, png
 from studio.domain.persona import Persona
 from studio.services import exchange
@@ -166,6 +166,18 @@ def test_a_folder_that_datasets_has_saved_is_read_part_by_part(settings, tmp_pat
         "Give it a list called messages or conversations, or two texts called prompt and response."
     ]
     assert dict(one.found.mapping)["prompt"] == "the visitor"
+
+
+def test_the_files_of_such_a_folder_can_be_chosen_one_by_one(settings, tmp_path):
+    datasets.Dataset.from_list([{"prompt": "Hello?", "response": "Yes."}]).save_to_disk(str(tmp_path / "talk"))
+    (one,) = exchange.read_files(sorted((tmp_path / "talk").iterdir()), "", settings)
+    assert (Path(one.file).suffix, said(one.found.conversations)) == (".arrow", [("Hello?", [("user", "Hello?"), ("model", "Yes.")], ())])
+
+
+def test_files_that_only_describe_a_data_set_say_so(settings, tmp_path):
+    (tmp_path / "state.json").write_text("{}")
+    with pytest.raises(BadFile, match="These files only describe a data set. Nothing was brought in."):
+        exchange.read_files([tmp_path / "state.json"], "", settings)
 
 
 def test_a_table_that_keeps_lines_as_a_group_of_lists_is_read(settings, tmp_path):
