@@ -6,23 +6,22 @@ const from = name => import(`./editor/${name}.js${version}`);
 const [{ el, button, toasts, dialog, keysDialog, KEYS, chord, plural }, { line, received }, { drafts }, { wire, whyMissing }, { shelf }, { page }, { character }] =
   await Promise.all(["parts", "turns", "drafts", "wire", "shelf", "page", "character"].map(from));
 
-export function mount(root, { persona = null, onsaved = () => {}, api = wire() } = {}) {
+export function mount(root, { persona = null, onsaved = () => {}, onbring = () => {}, api = wire() } = {}) {
   if (root.editor) return root.editor;               // js_on_load may run again
   root.classList.add("ps");
   const gone = new AbortController(), { signal } = gone;   // window listeners must not outlive the element
   const channel = new BroadcastChannel("persona-studio");
   const heard = el("p", { class: "ps-heard", role: "status" });
   const announce = sentence => { heard.textContent = ""; requestAnimationFrame(() => { heard.textContent = sentence; }); };
-  const picker = el("input", { type: "file", accept: ".jsonl,.json,.txt", hidden: true, "aria-label": "A file of conversations" });
   const help = keysDialog(), past = dialog("History", el("div", { class: "ps-history" })), curtain = el("div", { class: "ps-curtain", onclick: () => drawer(false) });
   let who = persona, names = { user: "Visitor", model: "Character" }, ticket = 0, ready = false;
 
-  const list = shelf(api, { choose, create: () => attempt(create, "A new conversation"), bring: () => picker.click(), listed });
+  const list = shelf(api, { choose, create: () => attempt(create, "A new conversation"), bring, listed });
   const margin = character(api, { saved: (id, sheet) => { names = { ...names, user: sheet.visitor.trim() || "Visitor" }; desk.name(id, names); onsaved({ persona: id }); } });
   const desk = page(api, { announce, toast: (...all) => toast(...all), keys: () => help.showModal(), history: () => attempt(showHistory, "The history"), drawer: () => drawer(true),
     leave: what => attempt(what === "remove" ? remove : duplicate, "This conversation"),
     saved: (id, rev, now) => { list.patch(id, now); channel.postMessage({ id, rev }); onsaved({ id, rev }); } });
-  root.replaceChildren(list.node, desk.node, margin.node, curtain, help, past, picker, heard);
+  root.replaceChildren(list.node, desk.node, margin.node, curtain, help, past, heard);
   const toast = toasts(root);
   /** Runs something that asks the studio; a refusal or silence becomes a sentence, never a thrown error. */
   const attempt = (act, what) => act().catch(error => toast(error.sentence ?? whyMissing(error, what)));
@@ -37,7 +36,7 @@ export function mount(root, { persona = null, onsaved = () => {}, api = wire() }
     if (total === null && !desk.id) return desk.say(el("p", {}, "Your conversations could not be read. Nothing is lost."), button("Try again", "", () => refresh(who)));
     if (total !== 0 || query || desk.id) return;
     desk.say(el("p", { class: "ps-lead" }, `Nothing written yet. Start with how ${names.model} says hello.`),
-      el("div", { class: "ps-acts" }, button("Write the first conversation", "", () => attempt(create, "A new conversation"), { class: "ps-filled" }), button("Bring in a file", "", () => picker.click())));
+      el("div", { class: "ps-acts" }, button("Write the first conversation", "", () => attempt(create, "A new conversation"), { class: "ps-filled" }), button("Bring in a file", "", bring)));
   }
   async function arrive(id, focus) {
     await list.refresh();
@@ -67,15 +66,16 @@ export function mount(root, { persona = null, onsaved = () => {}, api = wire() }
     if (list.first()) await choose(list.first(), false);
     toast("Moved to the bin. It stays there for 30 days.", "Undo", () => attempt(async () => { sure(await api.recover({ id })); await arrive(id, null); }, "The bin"));
   }
-  picker.addEventListener("change", () => attempt(async () => {
-    const [file] = picker.files;
-    if (!file) return;
-    const answer = sure(await api.bring({ persona: who, name: file.name, text: await file.text() }));
-    picker.value = "";
+  function bring() {
     drawer(false);
-    await arrive(answer.ids[0], null);
-    toast(`${plural(answer.ids.length, "conversation is", "conversations are")} in the list now.`);
-  }, "The file").finally(() => { picker.value = ""; }));
+    onbring();
+  }
+  // The panel below the band brought something in (then `detail` is the first of it) or took it back.
+  addEventListener("studio:changed", ({ detail }) => attempt(async () => {
+    if (detail) return arrive(detail, null);
+    await refresh(who);
+    return channel.postMessage({ list: who });
+  }, "The list"), { signal });
 
   // --- which character
   async function refresh(id) {

@@ -62,8 +62,11 @@ def web(studio: Studio, port: int, key: str) -> FastAPI:
     app.include_router(write.routes(studio), prefix="/studio")
     mimetypes.add_type("text/javascript", ".js")  # a Windows registry may say otherwise, and then modules do not load
     app.mount("/studio/assets", StaticFiles(directory=studio.settings.assets))
+    demo = page(studio)
+    # Gradio asks whether a file was really uploaded only in apps it launched itself; in a mounted one a request could name any file of this computer.
+    demo.has_launched = True
     return gr.mount_gradio_app(
-        app, page(studio), path="/", server_name="127.0.0.1", server_port=port, footer_links=[], run_history=False, allowed_paths=[],
+        app, demo, path="/", server_name="127.0.0.1", server_port=port, footer_links=[], run_history=False, allowed_paths=[],
         blocked_paths=[str(folder) for folder in (studio.settings.home / "personas", studio.settings.home / "models", studio.settings.home / "adapters")],
         favicon_path=str(studio.settings.assets / "art" / "favicon.svg"), show_error=False, max_file_size="50mb", ssr_mode=False, enable_monitoring=False, pwa=False,
         mcp_server=False, theme=theme(), css_paths=styles(studio.settings),

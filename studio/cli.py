@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from studio import doctor, entrance, line, settings
+from studio import doctor, entrance, line, porter, settings
 from studio.domain.errors import StudioError
 from studio.services.studio import Studio, assemble
 
@@ -74,6 +74,16 @@ def look(options: argparse.Namespace) -> int:
     return _with_studio(options, tell)
 
 
+def bring(options: argparse.Namespace) -> int:
+    """Bring files in without a window."""
+    return _with_studio(options, lambda studio: porter.bring(studio, options, _say))
+
+
+def take(options: argparse.Namespace) -> int:
+    """Take a character out without a window."""
+    return _with_studio(options, lambda studio: porter.take(studio, options, _say))
+
+
 def _with_studio(options: argparse.Namespace, work: Callable[[Studio], int]) -> int:
     chosen = settings.read(options)
     settle_environment(chosen.scratch)
@@ -87,6 +97,16 @@ def _with_studio(options: argparse.Namespace, work: Callable[[Studio], int]) -> 
 def _add_demo_options(command: argparse.ArgumentParser) -> None:
     _add_start_options(command)
     command.add_argument("--json", type=Path, metavar="FILE", help="write the report there as JSON")
+
+
+def _add_import_options(command: argparse.ArgumentParser) -> None:
+    _add_start_options(command)
+    porter.add_import_options(command)
+
+
+def _add_export_options(command: argparse.ArgumentParser) -> None:
+    _add_start_options(command)
+    porter.add_export_options(command)
 
 
 def _add_start_options(command: argparse.ArgumentParser) -> None:
@@ -107,5 +127,7 @@ def _say(sentence: str) -> None:
 COMMANDS: dict[str, tuple[Callable[[argparse.Namespace], int], str, Callable[[argparse.ArgumentParser], None]]] = {
     "start": (start, "open the studio's window", _add_start_options),
     "demo": (demo, "take a bundled character from its conversations to a file, and report what was measured", _add_demo_options),
+    "import": (bring, "bring in cards, chats, data sets, scripts and packages; it says first what it understood", _add_import_options),
+    "export-dataset": (take, "take a character out as a file for other programs, or as a package", _add_export_options),
     "doctor": (look, "say what hardware, versions, disk, Ollama and models were found", _add_start_options),
 }

@@ -14,7 +14,7 @@ HEAVY = {"torch", "transformers", "peft", "trl", "datasets", "accelerate", "bits
 ALLOWED = {
     "domain": ({"domain"}, set()),
     "services": ({"services", "domain", "settings"}, {"platformdirs", "psutil", "httpx", "tokenizers", "huggingface_hub", "rapidfuzz"}),
-    "engine": ({"engine", "domain"}, HEAVY | {"numpy", "psutil", "tokenizers", "huggingface_hub", "jinja2"}),
+    "engine": ({"engine", "domain"}, HEAVY | {"numpy", "psutil", "tokenizers", "huggingface_hub", "jinja2", "pyarrow"}),
     "tabs": ({"tabs", "services", "domain", "settings"}, {"gradio", "fastapi", "pydantic"}),
     "settings": (set(), {"platformdirs"}),
     "palette": (set(), set()),
@@ -22,7 +22,7 @@ ALLOWED = {
     "guard": (set(), set()),
     "entrance": ({"settings"}, {"httpx"}),
 }
-MODULES = [file for layer in ALLOWED for file in [*(PROJECT / "studio" / layer).glob("*.py"), *(PROJECT / "studio").glob(f"{layer}.py")]]
+MODULES = [file for layer in ALLOWED for file in [*(PROJECT / "studio" / layer).rglob("*.py"), *(PROJECT / "studio").glob(f"{layer}.py")]]
 
 
 def imports(file: Path) -> set[str]:
@@ -39,7 +39,7 @@ def imports(file: Path) -> set[str]:
 
 @pytest.mark.parametrize("file", MODULES, ids=lambda file: str(file.relative_to(PROJECT)))
 def test_a_layer_imports_only_what_lies_below_it(file):
-    layer = file.parent.name if file.parent.name != "studio" else file.stem
+    layer = file.relative_to(PROJECT / "studio").with_suffix("").parts[0]
     rooms, outside = ALLOWED[layer]
     for name in imports(file):
         first, _, rest = name.partition(".")

@@ -43,9 +43,13 @@ class Folders:
         """Every folder a job may be working in."""
         return sorted(spec.parent for kind in ("adapters", "exports", "models") for spec in (self.home / kind).glob("*/spec.json"))
 
+    def write_bytes(self, path: Path, content: bytes) -> None:
+        """Write a file of the data folder, whole or not at all."""
+        storage.write(path, content)
+
     def write_text(self, path: Path, text: str) -> None:
         """Write a file of the data folder, whole or not at all."""
-        storage.write(path, text.encode())
+        self.write_bytes(path, text.encode())
 
     def write_json(self, path: Path, value: Any) -> None:
         """Write a file of the data folder as JSON, whole or not at all."""

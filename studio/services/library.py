@@ -1,9 +1,11 @@
 """The only owner of the data folder: characters, conversations, and the folders of models, lessons and exports."""
 
+import base64
 import contextlib
 import json
 import secrets
 import time
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -85,12 +87,18 @@ class Library(Conversations, Folders):
         """One character; raises NotFound."""
         return self._character(self._sheet(identifier))
 
-    def create(self, sheet: Persona) -> str:
-        """A new character at the end of the cast; returns its id."""
+    def transaction(self) -> AbstractContextManager[None]:
+        """All that is changed inside is one step: on the disk after it, or not at all."""
+        return self._records.transaction()
+
+    def create(self, sheet: Persona, picture: bytes = b"", ending: str = ".png") -> str:
+        """A new character at the end of the cast, with its portrait where there is one; returns its id."""
         identifier = secrets.token_hex(6)
         with self._records.transaction():
             place = max((head.place for head in self._records.heads("kind = 'sheet'")), default=0) + 1
             self._records.put(_first_sheet(identifier, sheet.checked(), place))
+            if picture and ending in PICTURES:
+                self._records.put(_first_avatar(identifier, portrait_body(f"avatar{ending}", picture)))
         self._mirror.touch(identifier)
         return identifier
 
@@ -128,6 +136,14 @@ class Library(Conversations, Folders):
                 self._records.put(_first_avatar(identifier, body))
         self._mirror.touch(identifier)
         self.flush()
+
+    def portrait(self, identifier: str) -> tuple[bytes, str]:
+        """A character's portrait, to the byte, and the ending of its file; no bytes where there is none."""
+        stands = self._records.shelf(identifier, "avatar")
+        if not stands:
+            return b"", PICTURES[1]
+        kept = json.loads(stands[0].body)
+        return base64.b64decode(kept["base64"]), Path(kept["name"]).suffix
 
     def delete(self, identifier: str) -> None:
         """Move a character to the bin with all that belongs to it; it stays there for 30 days."""

@@ -13,7 +13,7 @@ from studio.services.library import Character
 from studio.services.studio import Studio
 from studio.tabs import standing
 from studio.tabs.standing import brief, day, path
-from studio.tabs.wiring import Pick, bind, go, html, says
+from studio.tabs.wiring import Pick, bind, cast, go, html, says
 
 LAST = "This is the only character, so it stays. Make another one first, then move this one to the bin."
 WELCOME = "Write a few dozen short conversations. Your computer studies them and learns the voice. No account, no internet, and nothing you write leaves this machine."
@@ -35,13 +35,6 @@ def opening(studio: Studio, remembered: str | None) -> dict[str, Any]:
     for notice in studio.library.notices():
         gr.Warning(markup.escape(notice, quote=False), title="Please read", duration=None)
     return cast(studio, remembered or "")
-
-
-def cast(studio: Studio, wanted: str) -> dict[str, Any]:
-    """An update of the selector: everybody there is, with `wanted` open if it exists."""
-    characters = studio.library.characters()
-    ids = [c.id for c in characters]
-    return gr.update(choices=[(c.persona.name, c.id) for c in characters], value=wanted if wanted in ids else next(iter(ids), None))
 
 
 def reink(studio: Studio, persona_id: str | None) -> str:

@@ -55,6 +55,13 @@ def _told() -> Iterator[None]:
         raise gr.Error(MISTAKE, title=NOT_DONE, print_exception=False) from error
 
 
+def cast(studio: Studio, wanted: str) -> dict[str, Any]:
+    """An update of the selector: everybody there is, with `wanted` open if it exists."""
+    characters = studio.library.characters()
+    ids = [c.id for c in characters]
+    return gr.update(choices=[(c.persona.name, c.id) for c in characters], value=wanted if wanted in ids else next(iter(ids), None))
+
+
 def go(tab: str) -> str:
     """JavaScript that opens a tab, also when it is folded into the menu of a narrow window. For `button.click(None, js=go("train"))`."""
     # Gradio names each tab's button <id>-button, hides a copy for measuring, and moves what does not fit into a menu of plain buttons.

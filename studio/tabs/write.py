@@ -23,17 +23,18 @@ from studio.domain.errors import NotFound, StudioError
 from studio.domain.persona import Persona
 from studio.services.studio import Studio
 from studio.settings import Settings
+from studio.tabs import bring, take
 from studio.tabs.wiring import go
 
 UNREADABLE = "This can't be stored as it is. Your words are kept in this window. Reload the page, then write it again."
 COPY = " (copy)"
 MOST_RULES = 500
-LARGEST_FILE = 20_000_000  # characters
 
 # Runs when the tab is first opened. 'saved' tells Gradio that something was stored.
 MOUNT = """
 import("/studio/assets/editor.js?v=VERSION").then(module => {
-  const editor = module.mount(element, {persona: props.value, onsaved: what => trigger('saved', what)});
+  const onbring = () => document.querySelector('#bring-open').click();
+  const editor = module.mount(element, {persona: props.value, onbring, onsaved: what => trigger('saved', what)});
   watch('value', () => editor.refresh(props.value));
 }).catch(error => {
   console.error(error);
@@ -131,14 +132,6 @@ class SavingSheet(Given):
     persona: Id
     base_rev: Annotated[int, Field(ge=0)]
     sheet: Sheet
-
-
-class Bringing(Given):
-    """A file of conversations, read by the browser."""
-
-    persona: Id
-    name: Annotated[str, Field(max_length=255)]
-    text: Annotated[str, Field(max_length=LARGEST_FILE)]
 
 
 Answer = dict[str, Any]
@@ -249,15 +242,6 @@ def _changed(persona: Persona, sheet: Sheet) -> Persona:
     return replace(persona, **values)
 
 
-def bring(studio: Studio, given: Bringing) -> Answer:
-    """Every conversation of a file, or none and the reason."""
-    prefix = hashlib.sha256(given.text.encode()).hexdigest()[:8]
-    found = conversation.from_jsonl(given.text, given.name, prefix)
-    if not found:
-        raise StudioError(f"{given.name} holds no conversations. Nothing was brought in. Choose a file with one conversation on each line.")
-    return {"ok": True, "ids": studio.library.add_many(given.persona, found)}
-
-
 def routes(studio: Studio) -> APIRouter:
     """The editor's endpoints, for the app to put under /studio."""
     router = APIRouter(route_class=Door)
@@ -279,7 +263,6 @@ def routes(studio: Studio) -> APIRouter:
     post("recover", recover, One)
     post("character", character, One)
     post("sheet", save_sheet, SavingSheet)
-    post("bring", bring, Bringing)
     return router
 
 
@@ -292,10 +275,14 @@ def editor_version(settings: Settings) -> str:
 def build(studio: Studio, persona: gr.Radio) -> None:
     """The Write tab."""
     with gr.Tab("Write", id="write", elem_id="write"):
+        bring.build(studio, persona)
+        take.build(studio, persona)
         script = MOUNT.replace("VERSION", editor_version(studio.settings))
         editor = gr.HTML(persona.value, html_template="", apply_default_css=False, js_on_load=script, elem_id="write-editor")
         with gr.Row(elem_classes="acts write-end"):
+            out = gr.Button("Take out", size="md", elem_classes=["icon", "i-down", "quiet"])
             onward = gr.Button("Go to Prepare", size="md", elem_classes=["quiet"])
 
     persona.change(lambda chosen: chosen, persona, editor, show_progress="hidden", queue=False)
+    out.click(None, js="() => document.querySelector('#take-open').click()")
     onward.click(None, js=go("prepare"))

@@ -163,19 +163,6 @@ def test_an_old_sheet_is_a_conflict_that_brings_the_newer_one(ask, persona):
     assert (late["ok"], late["error"], late["sheet"]["greeting"]) == (False, "conflict", "Hi.")
 
 
-def test_a_file_is_brought_in_whole_and_in_order(ask, persona):
-    text = "".join(json.dumps({"title": t, "messages": [{"role": "user", "content": t}]}) + "\n" for t in ("One", "Two"))
-    assert len(ask("bring", persona=persona, name="talk.jsonl", text=text)["ids"]) == 2
-    assert [row["title"] for row in ask("list", persona=persona)["rows"]] == ["One", "Two"]
-
-
-@pytest.mark.parametrize("text", ["", '{"messages": []}\nno json\n'])
-def test_a_file_that_cannot_be_read_brings_nothing(ask, persona, text):
-    refused = ask("bring", persona=persona, name="talk.jsonl", text=text)
-    assert "talk.jsonl" in refused["message"]
-    assert ask("list", persona=persona)["total"] == 0
-
-
 def test_the_version_names_every_file_of_the_editor(tmp_path):
     (tmp_path / "editor").mkdir()
     (tmp_path / "editor.js").write_text("1")

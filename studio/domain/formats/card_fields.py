@@ -83,6 +83,7 @@ class Card:
             mapping=tuple((field, MEANING.get(field, LEFT_OUT)) for field in fields.names()),
             conversations=reader.read(fields.text("mes_example", longest=None)),
             persona=persona,
+            whole=True,
             greetings=tuple(text for text in map(cast.filled, fields.texts("alternate_greetings")) if text),
             skipped=tuple(skipped),
         )

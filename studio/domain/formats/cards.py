@@ -60,6 +60,11 @@ def card_v3(persona: Persona, conversations: Sequence[Conversation], greetings: 
     return json.dumps(_v3(written(persona, conversations, greetings)), ensure_ascii=False, indent=2)
 
 
+def card_for_others(persona: Persona, conversations: Sequence[Conversation]) -> str:
+    """A card V3 as JSON with nothing in it but what every program reads."""
+    return json.dumps(_v3({**written(persona, conversations, ()), "extensions": {}}), ensure_ascii=False, indent=2)
+
+
 def card_v2_png(persona: Persona, conversations: Sequence[Conversation], picture: bytes = b"", greetings: Sequence[str] = ()) -> bytes:
     """A card V2 inside its picture (PNG); one plain colour where there is none."""
     return png.with_texts("The picture", picture or png.plain(), {V2: _packed(_v2(written(persona, conversations, greetings)))})

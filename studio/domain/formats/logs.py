@@ -13,7 +13,9 @@ from studio.domain.errors import BadFile
 from studio.domain.formats.fields import Fields
 from studio.domain.formats.found import Found, Skipped
 from studio.domain.formats.source import NOTHING, decoded, mended, parsed, shown
+from studio.domain.formats.speakers import folded
 from studio.domain.formats.spoken import Said, conversation, digest, joined
+from studio.domain.persona import LONGEST_NAME, Persona
 
 _HEADER = {"user_name", "character_name", "chat_metadata"}
 _LONGEST_SPEAKER = 200
@@ -41,15 +43,18 @@ class _Log:
     hidden: int = 0
 
 
-def read(name: str, data: bytes) -> Found:
-    """The chats of a log. What the character says before the visitor first speaks is a greeting; what is hidden stays out."""
+def read(name: str, data: bytes, known: str = "") -> Found:
+    """The chats of a log. What the character says before the visitor first speaks is a greeting; what is hidden stays out.
+
+    The character is who is called `known`, else who speaks most beside the visitor.
+    """
     name, log = mended(name), _Log()
     for where, value in _objects(name, decoded(name, data), log.skipped):
         _take(log, Fields(where, value, log.skipped))
     if not log.rows:
         raise BadFile(f"{name} holds no line of a SillyTavern chat. Choose a .jsonl file that SillyTavern exported. {NOTHING}")
     spoke = Counter(line.speaker for chat in log.chats for line in chat if not line.by_visitor)
-    speakers = [speaker for speaker, _ in spoke.most_common()]
+    speakers = sorted((speaker for speaker, _ in spoke.most_common()), key=lambda speaker: folded(speaker) != folded(known))
     character = speakers[0] if speakers else ""
     spoken = [_spoken(chat, character, log.skipped) for chat in log.chats]
     greetings = [said[0][1] for said in spoken if said and said[0][0] == "model"]
@@ -59,6 +64,7 @@ def read(name: str, data: bytes) -> Found:
         mapping=tuple((field, _meaning(field, speakers, log.hidden)) for field in log.fields),
         conversations=_conversations(name, digest(data), chats),
         skipped=tuple(log.skipped),
+        persona=Persona(character[:LONGEST_NAME].strip()) if character else None,
         greetings=tuple(dict.fromkeys(greetings)),
     )
 

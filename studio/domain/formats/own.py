@@ -18,12 +18,16 @@ from typing import Any
 
 from studio.domain import persona as sheets
 from studio.domain.conversation import LONGEST_TEXT, Conversation, Turn, fault, turn_id
-from studio.domain.errors import StudioError
+from studio.domain.errors import BadFile, StudioError
 from studio.domain.formats.fields import Fields
 from studio.domain.formats.source import mended, storable
 from studio.domain.persona import Persona
 
 KEY = "persona_studio"
+
+
+class Unkept(BadFile):
+    """A sheet can't be kept: a sentence without the place."""
 
 
 @dataclass(frozen=True)
@@ -46,17 +50,25 @@ def read(extension: Fields, seed: str) -> Own | None:
     if not extension.values:
         return None
     try:
-        persona = sheets.from_dict(extension.values.get("sheet"), "The sheet")
+        persona = sheet(extension.values.get("sheet"))
     except StudioError as error:
-        what = str(error) if len(str(error)) < 200 else "A value there can't be kept."
-        extension.note("sheet", mended(what[0].lower() + what[1:]), "The rest of the card was read instead.")
-        return None
-    if not _kept((persona.name, persona.description, persona.visitor, persona.system, persona.greeting, *persona.voice, *persona.facts)):
-        extension.note("sheet", "a text there can't be stored.", "The rest of the card was read instead.")
+        extension.note("sheet", str(error), "The rest of the card was read instead.")
         return None
     given = extension.values.get("greetings")
     greetings = tuple(text for text in given if _kept((text,))) if isinstance(given, list) else ()
     return Own(persona, _conversations(extension, f"{seed}:{KEY}"), greetings)
+
+
+def sheet(value: Any) -> Persona:
+    """The sheet whose `to_dict()` this is; raises Unkept."""
+    try:
+        persona = sheets.from_dict(value, "The sheet")
+    except StudioError as error:
+        what = str(error) if len(str(error)) < 200 else "A value there can't be kept."
+        raise Unkept(mended(what[0].lower() + what[1:])) from error
+    if not _kept((persona.name, persona.description, persona.visitor, persona.system, persona.greeting, *persona.voice, *persona.facts)):
+        raise Unkept("a text there can't be stored.")
+    return persona
 
 
 def _kept(texts: Sequence[Any]) -> bool:
@@ -64,14 +76,18 @@ def _kept(texts: Sequence[Any]) -> bool:
 
 
 def _conversations(extension: Fields, seed: str) -> tuple[Conversation, ...]:
-    found = []
-    for n, item in enumerate(extension.items("conversations"), 1):
-        title, turns, tags = item.values.get("title", ""), item.values.get("turns", []), item.values.get("tags", [])
-        problem = fault(title, turns)
-        if problem:
-            item.note("turns", "this conversation can't be kept as it is.", problem)
-        elif not isinstance(tags, list) or not _kept([*tags, *(turn["id"] for turn in turns)]):
-            item.note("tags", "these are not words.", "Write this conversation anew in Write.")
-        else:
-            found.append(Conversation(turn_id(seed, n), title, tuple(Turn(**turn) for turn in turns), tuple(tags)))
-    return tuple(found)
+    found = (conversation(turn_id(seed, n), item) for n, item in enumerate(extension.items("conversations"), 1))
+    return tuple(one for one in found if one is not None)
+
+
+def conversation(identifier: str, item: Fields) -> Conversation | None:
+    """The conversation whose `body()` these fields are; None, with a sentence, where it can't be kept."""
+    title, turns, tags = item.values.get("title", ""), item.values.get("turns", []), item.values.get("tags", [])
+    problem = fault(title, turns)
+    if problem:
+        item.note("turns", "this conversation can't be kept as it is.", problem)
+    elif not isinstance(tags, list) or not _kept([*tags, *(turn["id"] for turn in turns)]):
+        item.note("tags", "these are not words.", "Write this conversation anew in Write.")
+    else:
+        return Conversation(identifier, title, tuple(Turn(**turn) for turn in turns), tuple(tags))
+    return None

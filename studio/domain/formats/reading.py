@@ -7,7 +7,7 @@ from pathlib import PurePath
 from typing import Any, NamedTuple
 
 from studio.domain.errors import BadFile
-from studio.domain.formats import cards, decoding, logs, markup, messages, pairs, png, rows, script, spreadsheet, tables
+from studio.domain.formats import cards, decoding, logs, markup, messages, package, pairs, png, rows, script, spreadsheet, tables
 from studio.domain.formats.assembly import entries, gather
 from studio.domain.formats.found import Found
 from studio.domain.formats.source import NOTHING, decoded, mended
@@ -67,9 +67,10 @@ def read_rows(name: str, data: bytes, character: str = "") -> Found:
 # Who reads what. The first who recognises a file reads it.
 READERS = (
     Reader("a character card (PNG, JSON or CHARX)", lambda f: f.data.startswith(_PICTURES), lambda n, d, c: cards.read(n, d)),
+    Reader("a persona package", lambda f: package.recognises(f.data), lambda n, d, c: package.read(n, d)),
     Reader("", lambda f: f.data.startswith(_ZIP) and b"card.json" in f.data, lambda n, d, c: cards.read(n, d)),
     Reader("", lambda f: is_card(f.first) or _greets(f.first), lambda n, d, c: cards.read(n, d)),
-    Reader("a SillyTavern chat (JSONL)", lambda f: is_log(f.first), lambda n, d, c: logs.read(n, d)),
+    Reader("a SillyTavern chat (JSONL)", lambda f: is_log(f.first), logs.read),
     Reader("OpenAI messages, ShareGPT or Alpaca (JSON or JSONL)", lambda f: f.first is not None, read_rows),
     Reader("the studio's own table (CSV)", lambda f: spreadsheet.recognises(f.columns), spreadsheet.read),
     Reader(

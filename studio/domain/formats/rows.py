@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from studio.domain.formats.found import DEEPEST, Skipped
-from studio.domain.formats.source import TOO_DEEP
+from studio.domain.formats.source import TOO_DEEP, is_deep
 
 SPEAKER_KEYS = ("role", "from", "speaker")
 TEXT_KEYS = ("content", "value", "text")
@@ -183,7 +183,7 @@ class _Scan:
             raise _Unread(f"this can't be read as JSON: {why}.", offset + min(error.pos, end), error.pos >= end) from error
         except RecursionError as error:
             raise _Unread(TOO_DEEP, offset + at) from error
-        if piece.count("[", at, stop) + piece.count("{", at, stop) > DEEPEST and _is_deep(value):
+        if piece.count("[", at, stop) + piece.count("{", at, stop) > DEEPEST and is_deep(value):
             raise _Unread(TOO_DEEP, offset + at)
         return value, stop
 
@@ -218,12 +218,3 @@ def _decoded(piece: str, at: int) -> tuple[Any, int]:
 
 def _opened(content: str, at: int, end: int) -> int:
     return sum(content.count(sign, at, end) for sign in "[{") - sum(content.count(sign, at, end) for sign in "]}")
-
-
-def _is_deep(value: Any) -> bool:
-    level = [value]
-    for _ in range(DEEPEST):
-        level = [v for outer in level for v in (outer.values() if isinstance(outer, dict) else outer) if isinstance(v, dict | list)]
-        if not level:
-            return False
-    return True

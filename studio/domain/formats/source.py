@@ -54,16 +54,17 @@ def parsed(text: str) -> Any:
         raise BadFile(f"what stands at character {error.pos + 1:,} is not JSON.") from error
     except ValueError as error:
         raise BadFile("there is a number of thousands of digits.") from error
-    if _deeper(value, DEEPEST):
+    if is_deep(value):
         raise BadFile(TOO_DEEP)
     return value
 
 
-def _deeper(value: Any, most: int) -> bool:
+def is_deep(value: Any) -> bool:
+    """Whether lists and objects stand inside each other more than sixty times."""
     level = [value]
-    for _ in range(most + 1):
-        inner = (v.values() if isinstance(v, dict) else v for v in level if isinstance(v, (dict, list)))
-        level = [child for children in inner for child in children]
+    for _ in range(DEEPEST + 1):
+        level = [inner for inner in level if isinstance(inner, dict | list)]
         if not level:
             return False
+        level = [inner for outer in level for inner in (outer.values() if isinstance(outer, dict) else outer)]
     return True

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from studio.domain.conversation import Conversation, Turn, to_messages
+from studio.domain.formats.found import Skipped
 from studio.domain.formats.scriptlines import INDENT, label
 from studio.domain.formats.speakers import folded
 from studio.domain.formats.spreadsheet import COLUMNS, guarded, tags_cell
@@ -49,6 +50,17 @@ def to_csv(conversations: Iterable[Conversation]) -> str:
         for place, turn in enumerate(c.turns, 1):
             role = "assistant" if turn.role == "model" else "user"
             table.writerow(guarded(cell) for cell in (str(number), c.title, tags_cell(c.tags), str(place), role, turn.text))
+    return "\ufeff" + file.getvalue()
+
+
+def to_rejects(skipped: Iterable[tuple[str, Skipped]]) -> str:
+    """What could not be read, each with its file, as a table: file, line, field, what is wrong, how to mend it."""
+    file = io.StringIO(newline="")
+    table = csv.writer(file)
+    table.writerow(("file", "line", "field", "what is wrong", "how to mend it"))
+    for name, one in skipped:
+        line, field = one.place(name)
+        table.writerow(guarded(cell) for cell in (name, line, field, one.what, one.cure))
     return "\ufeff" + file.getvalue()
 
 

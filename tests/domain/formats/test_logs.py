@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from studio.domain.formats import logs
+from studio.domain.persona import Persona
 
 HEADER = {"user_name": "Ana", "character_name": "Tansy", "create_date": "2026-03-01@20h11m", "chat_metadata": {"integrity": "6f"}}
 GREETING = {
@@ -67,7 +68,7 @@ def test_a_chat_is_read():
         CHAT,
         ("Mind the nettles.",),
         (),
-        None,
+        Persona("Tansy"),
     )
     assert found.conversations[0].title == "tansy"
     assert dict(found.mapping) == {
@@ -76,6 +77,14 @@ def test_a_chat_is_read():
         "send_date": "not used", "mes": "what is said", "swipe_id": "which reply was chosen",
         "swipes": "the reply that was chosen; the others are not used", "swipe_info": "not used", "gen_started": "not used", "gen_finished": "not used",
     }  # fmt: skip
+
+
+def test_who_is_known_by_name_is_the_character_even_if_others_speak_more():
+    rows = [WHO, {"name": "Bo", "is_user": False, "mes": "One."}, {"name": "Bo", "is_user": False, "mes": "Two."}, TANSY]
+    data = log(*rows)
+    found = logs.read("chat.jsonl", data, " tansy")
+    assert (found.persona.name, found.conversations[0].turns[-1].role) == ("Tansy", "model")
+    assert logs.read("chat.jsonl", data).persona.name == "Bo"
 
 
 @pytest.mark.parametrize(

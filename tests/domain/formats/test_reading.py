@@ -114,7 +114,7 @@ def test_a_file_nobody_understands_is_told_what_can_be_read(data):
     with pytest.raises(BadFile) as caught:
         reading.read("story.txt", data)
     assert str(caught.value) == (
-        "story.txt holds nothing the studio can read. It reads a character card (PNG, JSON or CHARX), a SillyTavern chat (JSONL), "
+        "story.txt holds nothing the studio can read. It reads a character card (PNG, JSON or CHARX), a persona package, a SillyTavern chat (JSONL), "
         "OpenAI messages, ShareGPT or Alpaca (JSON or JSONL), the studio's own table (CSV), a table with columns like prompt and response "
         "(CSV or TSV), Gemma's markup, and a script in which every line begins with a name and a colon. Save it as one of these. "
         "Nothing was brought in."

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from studio.domain import dataset, gemma
 from studio.domain.conversation import Conversation, Turn, to_jsonl
 from studio.domain.formats import reading, writing
+from studio.domain.formats.found import Skipped
 
 CHARACTERS = st.characters(exclude_categories=["Cs"]) | st.sampled_from("'=+-@\t\r\n\",;#:")
 TEXT = st.text(CHARACTERS, max_size=30)
@@ -149,3 +150,21 @@ def test_a_script_looks_like_one():
         [conversation(["Come on.", "Not yet.\n\nThere is a puddle."], "Rain"), conversation(["Hi."], "")], "Biscuit", "Mia"
     )
     assert content == "# Rain\nMia: Come on.\nBiscuit: Not yet.\n\n    There is a puddle.\n\n# Untitled\nMia: Hi.\n"
+
+
+def test_what_was_skipped_becomes_a_table_with_line_and_field():
+    table = writing.to_rejects(
+        [
+            ("a, b.jsonl", Skipped("a, b.jsonl, line 12, messages, item 3", "=this is odd.", "Mend it.")),
+            ("dog.zip", Skipped("dog.zip, conversations.jsonl, line 2, turns", "it is odd.", "Mend it.")),
+            ("dog.png", Skipped("dog.png, text “chara”", "it is odd.", "Mend it.")),
+            ("dog.csv", Skipped("dog.csv, line 4", "it is odd.", "Mend it.")),
+        ]
+    )
+    assert list(csv.reader(io.StringIO(table.removeprefix("\ufeff"), newline=""))) == [
+        ["file", "line", "field", "what is wrong", "how to mend it"],
+        ["a, b.jsonl", "12", "messages, item 3", "'=this is odd.", "Mend it."],
+        ["dog.zip", "2", "conversations.jsonl, turns", "it is odd.", "Mend it."],
+        ["dog.png", "", "text “chara”", "it is odd.", "Mend it."],
+        ["dog.csv", "4", "", "it is odd.", "Mend it."],
+    ]

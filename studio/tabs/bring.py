@@ -1,0 +1,233 @@
+"""The panel in Write in which files come in: what was understood is shown first, then it comes in as one step, which can be undone as one."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import gradio as gr
+
+from studio.domain.errors import NotReady
+from studio.domain.formats import telling, writing
+from studio.domain.formats.found import Found
+from studio.domain.formats.telling import counted
+from studio.services import exchange
+from studio.services.exchange import Arrived, Reading
+from studio.services.studio import Studio
+from studio.tabs.wiring import Pick, bind, cast, html, says
+
+LEDE = "A card, a chat, a data set, a script, a table or a package. Of a folder, choose the files in it. Nothing comes in before you have seen it."
+MOST_PLACES = 8  # that are named; all of them stand in the file
+MOST_FIELDS = 20
+HERE, NEW = "here", "new"
+REJECTS = "not-read.csv"
+SHOW = "() => requestAnimationFrame(() => document.querySelector('#bring').scrollIntoView({block: 'start'}))"
+# What came in for the open character is shown in the editor; a new character opens by itself.
+TELL = """(persona, first) => {
+  if (persona) localStorage.setItem('studio.open', persona);
+  if (first) window.dispatchEvent(new CustomEvent('studio:changed', {detail: first}));
+}"""
+TELL_BACK = "(persona) => { localStorage.setItem('studio.open', persona || ''); window.dispatchEvent(new CustomEvent('studio:changed', {detail: null})); }"
+
+
+class Panel(NamedTuple):
+    """Everything in the panel that changes, in the order Gradio gets it. In a handler's answer, what is left out stays as it is."""
+
+    panel: Any = gr.skip()
+    files: Any = gr.skip()
+    pasted: Any = gr.skip()
+    understood: Any = gr.skip()
+    headline: Any = gr.skip()
+    mapping: Any = gr.skip()
+    first: Any = gr.skip()
+    notes: Any = gr.skip()
+    passed: Any = gr.skip()
+    places: Any = gr.skip()
+    rejects: Any = gr.skip()
+    where: Any = gr.skip()
+    bring: Any = gr.skip()
+    told: Any = gr.skip()
+    news: Any = gr.skip()
+    undo: Any = gr.skip()
+    readings: Any = gr.skip()
+    arrived: Any = gr.skip()
+    shown: Any = gr.skip()
+    persona: Any = gr.skip()
+
+
+# ---------------------------------------------------------------- handlers
+def open_panel(studio: Studio) -> Panel:
+    """The panel, empty."""
+    return _closed()._replace(panel=gr.update(visible=True), told=gr.update(visible=False))
+
+
+def close(studio: Studio) -> Panel:
+    """Put the panel away; what came in stays, and its Undo too."""
+    return _closed()
+
+
+def look_at_files(studio: Studio, persona_id: str | None, files: list[str] | None) -> Panel:
+    """What the chosen files hold."""
+    if not files:
+        return Panel(understood=gr.update(visible=False), readings=())
+    return _understood(studio, persona_id, exchange.read_files([Path(file) for file in files], _name(studio, persona_id), studio.settings))
+
+
+def look_at_text(studio: Studio, persona_id: str | None, text: str) -> Panel:
+    """What the pasted text holds."""
+    if not text.strip():
+        raise NotReady("There is nothing in the box. Nothing was brought in. Paste a conversation into it first.")
+    return _understood(studio, persona_id, exchange.read_text(text, _name(studio, persona_id)))
+
+
+def turn_to(studio: Studio, persona_id: str | None, readings: Sequence[Reading], where: str) -> Panel:
+    """The same for another place to bring it to."""
+    good = _good(readings)
+    return Panel(notes=_notes(good, where), bring=gr.update(value=_action(good, where)))
+
+
+def bring_in(studio: Studio, persona_id: str | None, readings: Sequence[Reading], where: str) -> Panel:
+    """All of it, as one step."""
+    good = _good(readings)
+    if not good:
+        raise NotReady("There is nothing to bring in yet. Choose a file, or paste a conversation.")
+    arrived = exchange.bring_in(studio.library, good, persona_id if where == HERE and persona_id else None)
+    new = next((one.persona for one in arrived if one.is_new), None)
+    return _closed()._replace(
+        told=gr.update(visible=True),
+        news=_news(studio, arrived),
+        undo=gr.update(value="Undo"),
+        arrived=tuple(arrived),
+        shown="" if new else arrived[0].conversations[0],
+        persona=cast(studio, new) if new else gr.skip(),
+    )
+
+
+def undo(studio: Studio, persona_id: str | None, arrived: Sequence[Arrived]) -> Panel:
+    """Take back what came in last, as one step."""
+    if not arrived:
+        raise NotReady("There is nothing to take back any more. What was removed is in the bin.")
+    exchange.take_back(studio.library, arrived)
+    new = any(one.is_new for one in arrived)
+    return Panel(told=gr.update(visible=False), arrived=(), shown="", persona=cast(studio, persona_id or "") if new else gr.skip())
+
+
+# ---------------------------------------------------------------- what they are made of
+def _closed() -> Panel:
+    hidden = gr.update(visible=False)
+    return Panel(panel=hidden, files=None, pasted="", understood=hidden, readings=())
+
+
+def _name(studio: Studio, persona_id: str | None) -> str:
+    return studio.library.character(persona_id).persona.name if persona_id else ""
+
+
+def _good(readings: Sequence[Reading]) -> list[tuple[str, Found]]:
+    return [(one.file, one.found) for one in readings if one.found]
+
+
+def _understood(studio: Studio, persona_id: str | None, readings: Sequence[Reading]) -> Panel:
+    good = _good(readings)
+    persona = studio.library.character(persona_id).persona if persona_id else None
+    whole = all(found.whole for _, found in good)
+    where = NEW if persona is None or whole else HERE
+    who = next((found.persona for _, found in good if found.persona), None) if whole else persona
+    conversations = [c for _, found in good for c in found.conversations]
+    glimpses = telling.first(conversations, who.visitor if who else "Visitor", who.name if who else "Character")
+    fields = list(dict.fromkeys(line for _, found in good for line in telling.taken_for(found)))
+    places = [place for one in readings for place in (map(str, one.skipped) if one.found else [one.refusal])]
+    headlines = [telling.headline(file, found) for file, found in good] or ["Nothing in it can be brought in."]
+    choices = [(f"To {persona.name}", HERE)] if persona else []
+    return Panel(
+        understood=gr.update(visible=True),
+        headline="\n".join(headlines),
+        mapping=gr.update(value=_some(fields, MOST_FIELDS, "more"), visible=bool(fields)),
+        first=gr.update(value="\n\n".join(glimpses), label=telling.first_label(len(conversations)), visible=bool(glimpses)),
+        notes=_notes(good, where),
+        passed=gr.update(visible=bool(places)),
+        places=gr.update(value=_some(places, MOST_PLACES, "more, all of them in the list"), label=_passed_over(len(places))),
+        rejects=_rejects(studio, persona_id, readings) if places else None,
+        where=gr.update(choices=[*choices, ("As a new character", NEW)], value=where, visible=bool(good) and bool(choices)),
+        bring=gr.update(value=_action(good, where), visible=bool(good)),
+        readings=tuple(readings),
+    )
+
+
+def _notes(good: Sequence[tuple[str, Found]], where: str) -> dict[str, Any]:
+    told = list(dict.fromkeys(line for _, found in good for line in telling.left(found, where == HERE)))
+    return gr.update(value="\n".join(told), visible=bool(told))
+
+
+def _action(good: Sequence[tuple[str, Found]], where: str) -> str:
+    talk = counted(sum(len(found.conversations) for _, found in good))
+    names = [found.persona.name for _, found in good if found.whole and found.persona]
+    return f"Bring in {' and '.join(names)} with {talk}" if where == NEW and len(names) == 1 else f"Bring in {talk}"
+
+
+def _news(studio: Studio, arrived: Sequence[Arrived]) -> str:
+    return " ".join(
+        f"{studio.library.character(one.persona).persona.name} is here with {counted(len(one.conversations))}."
+        if one.is_new
+        else f"{counted(len(one.conversations))} came in for {studio.library.character(one.persona).persona.name}."
+        for one in arrived
+    )
+
+
+def _passed_over(count: int) -> str:
+    return f"{counted(count, 'place')} could not be read and {'stays' if count == 1 else 'stay'} out"
+
+
+def _some(lines: Sequence[str], most: int, rest: str) -> str:
+    return "\n".join([*lines[:most], *([f"and {len(lines) - most:,} {rest}"] if len(lines) > most else [])])
+
+
+def _rejects(studio: Studio, persona_id: str | None, readings: Sequence[Reading]) -> str:
+    """The file with all that was passed over."""
+    folder = studio.library.scratch / (studio.library.character(persona_id).id if persona_id else NEW)
+    folder.mkdir(exist_ok=True)
+    studio.library.write_text(folder / REJECTS, writing.to_rejects((one.file, skip) for one in readings for skip in one.skipped))
+    return str(folder / REJECTS)
+
+
+# ---------------------------------------------------------------- layout and listeners
+def build(studio: Studio, persona: gr.Radio) -> None:
+    """The panel, and the line that says what came in."""
+    quiet: dict[str, Any] = {"show_label": True, "container": True, "lines": 1, "max_lines": 30}
+    with gr.Row(elem_classes="told", visible=False) as told:
+        news = says("", label="What came in", show_label=False, container=False)
+        back = gr.Button("Undo", size="sm", elem_classes=["icon", "i-undo", "quiet"])
+    start = gr.Button("Bring in a file", visible="hidden", elem_id="bring-open")
+    with gr.Column(elem_classes="folio", elem_id="bring", visible=False) as panel:
+        html(f'<h2>Bring in a file</h2><p class="lede">{LEDE}</p>')
+        files = gr.File(label="Drop files here, or choose them", file_count="multiple", type="filepath", interactive=True)
+        pasted = gr.Textbox(label="Or paste a conversation", lines=4, max_lines=12, placeholder="Mia: Come on.\nBiscuit: Not yet.", interactive=True, elem_classes="storied")  # fmt: skip
+        with gr.Row(elem_classes="acts"):
+            read = gr.Button("Look at what I pasted", size="md")
+            leave = gr.Button("Not now", size="md", elem_classes="quiet")
+        with gr.Column(visible=False) as understood:
+            headline = says("", "h2", label="What this is", show_label=False, container=False)
+            mapping = says("", label="What is taken for what", **quiet)
+            first = says("", "storied", label="The first conversations", **quiet)
+            notes = says("", "fine", label="Good to know", **quiet)
+            with gr.Column(visible=False) as passed:
+                places = says("", "fine", label="What stays out", **quiet)
+                rejects = gr.DownloadButton("Save the list of what stays out", size="sm", elem_classes=["icon", "i-down", "quiet"])
+            where = Pick([], label="Where does it go?", interactive=True, elem_classes="seg")
+            bring = gr.Button("Bring in", variant="primary", size="lg")
+    shown = gr.Textbox(visible="hidden")
+    readings, arrived = gr.State(()), gr.State(())
+
+    everything = Panel(
+        panel, files, pasted, understood, headline, mapping, first, notes, passed, places, rejects, where, bring, told, news, back, readings,
+        arrived, shown, persona,
+    )  # fmt: skip
+    outputs, calm = list(everything), {"show_progress": "hidden"}
+    start.click(bind(open_panel, studio), None, outputs, **calm).success(None, js=SHOW)
+    leave.click(bind(close, studio), None, outputs, **calm)
+    persona.change(bind(close, studio), None, outputs, **calm)
+    gr.on([files.upload, files.delete, files.clear], bind(look_at_files, studio), [persona, files], outputs, show_progress_on=files)
+    read.click(bind(look_at_text, studio), [persona, pasted], outputs, **calm)
+    where.input(bind(turn_to, studio), [persona, readings, where], outputs, **calm)
+    bring.click(bind(bring_in, studio), [persona, readings, where], outputs, trigger_mode="once", **calm).success(
+        None, [persona, shown], None, js=TELL
+    )
+    back.click(bind(undo, studio), [persona, arrived], outputs, trigger_mode="once", **calm).success(None, persona, None, js=TELL_BACK)
