@@ -82,7 +82,8 @@ def _least(share: float, least: int, total: int) -> int:
 
 
 def _percent(part: int, total: int) -> str:
-    return f"{round(100 * part / total)} % of {total:,} replies"
+    share = f"{round(100 * part / total)} %" if 100 * part >= total else f"{part:,}"
+    return f"{share} of {total:,} replies"
 
 
 def _quoted(said: Sequence[int], names: Sequence[str]) -> str:
