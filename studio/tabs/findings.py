@@ -110,8 +110,9 @@ def mend(studio: Studio, reading: Reading, check: str | None) -> str:
         raise StudioError(GONE)
     identifiers = list(dict.fromkeys(place[0] for place in finding.places))
     if finding.kind in mending.REMOVE:
-        for identifier in identifiers:
-            studio.library.remove(identifier)
+        with studio.library.transaction():
+            for identifier in identifiers:
+                studio.library.remove(identifier)
         return f"{_conversations(len(identifiers))} moved to the bin. There they stay for 30 days."
     changed = studio.library.mend(finding.kind, identifiers)
     return f"{_conversations(changed)} mended. What stood there before is in History, in Write."
