@@ -15,14 +15,15 @@ export function wordDiff(before, after) {
 }
 const same = word => ["same", word];
 
-/** The longest common run of words, by the table every textbook has; whole texts where the table would be too large. */
+const weight = word => (/[\p{L}\p{N}]/u.test(word) ? 4 : word.trim() ? 2 : 1);   // a word both have says more than a blank both have
+/** The heaviest common run of words, by the table every textbook has; whole texts where the table would be too large. */
 function middle(a, b) {
   const across = b.length + 1;
   if ((a.length + 1) * across > CELLS) return [["out", a.join("")], ["in", b.join("")]];
   const long = new Uint16Array((a.length + 1) * across);
   for (let i = a.length - 1; i >= 0; i--)
     for (let j = b.length - 1; j >= 0; j--)
-      long[i * across + j] = a[i] === b[j] ? long[(i + 1) * across + j + 1] + 1 : Math.max(long[(i + 1) * across + j], long[i * across + j + 1]);
+      long[i * across + j] = a[i] === b[j] ? long[(i + 1) * across + j + 1] + weight(a[i]) : Math.max(long[(i + 1) * across + j], long[i * across + j + 1]);
   const found = [];
   let i = 0, j = 0;
   while (i < a.length && j < b.length) {
@@ -68,7 +69,7 @@ export function lineDiff(before, after) {
     const from = old.get(now.id), was = before[from];
     if (!was) return { kind: "added", was: null, now, from: -1, to, moved: false, parts: now.text ? [["in", now.text]] : [] };
     const kind = JSON.stringify(was) === JSON.stringify(now) ? "same" : "changed";
-    return { kind, was, now, from, to, moved: !stays.has(now.id), parts: wordDiff(was.text, now.text) };
+    return { kind, was, now, from, to, moved: from !== to && !stays.has(now.id), parts: wordDiff(was.text, now.text) };
   });
   before.forEach((was, from) => {
     if (there.has(was.id)) return;

@@ -16,7 +16,7 @@ export function frame({ run, says, keys, history, drawer, leave }, { marks, pane
   const tools = el("div", { class: "ps-tools", role: "toolbar", "aria-label": "This line" }, ...TOOLS.map(([name, word]) => act(name, word)));
   const [visitorSays, personaSays] = ["user", "model"].map(role => button("", "plus", () => says(role)));
   const ends = el("div", { class: "ps-ends" }, button("Duplicate", "copy", () => leave("duplicate")), button("Move to the bin", "bin", () => leave("remove")));
-  const body = el("div", { class: "ps-body", hidden: true }, offer.box, title, marks, lines, panel, el("div", { class: "ps-foot" }, visitorSays, personaSays, opener), ends);
+  const body = el("div", { class: "ps-body", hidden: true }, offer.box, title, marks, lines, opener, panel, el("div", { class: "ps-foot" }, visitorSays, personaSays), ends);
   const blank = el("div", { class: "ps-blank", hidden: true });
   const node = el("section", { class: "ps-sheet", "aria-label": "Conversation" }, bar, trouble.box, clash.box, body, blank);
   return { node, state, redo, bar, trouble, clash, offer, title, lines, tools, settleTools: roving(tools), visitorSays, personaSays, body, blank };
@@ -44,10 +44,11 @@ export function walking(lines, run) {
 
 /** Two texts of one conversation beside each other: what differs, or all of it where that is not in the words. */
 export function bothConversations(mine, theirs, names) {
-  const whole = t => [t.text, ...(t.others ?? []).map(text => `Another version: ${text}`)].join("\n\n");
-  const [here, there] = [mine, theirs].map(text => new Map(text.turns.map(t => [t.id, whole(t)])));
+  const [here, there] = [mine, theirs].map(text => new Map(text.turns.map(t => [t.id, t])));
+  const kept = (t, o) => (o && JSON.stringify(t.others) === JSON.stringify(o.others) ? [] : t.others ?? []);   // versions are shown where they differ
+  const whole = (t, o) => (t ? [t.text, ...kept(t, o).map(text => `Another version: ${text}`)].join("\n\n") : null);
   const role = new Map([...theirs.turns, ...mine.turns].map(t => [t.id, names[t.role]]));
-  const rows = [["Title", mine.title, theirs.title], ...[...role].map(([id, who]) => [who, here.get(id) ?? null, there.get(id) ?? null])];
+  const rows = [["Title", mine.title, theirs.title], ...[...role].map(([id, who]) => [who, whole(here.get(id), there.get(id)), whole(there.get(id), here.get(id))])];
   const differ = rows.filter(([, a, b]) => a !== b);
   return bothTexts(differ.length ? differ : rows);
 }

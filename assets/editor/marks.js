@@ -18,11 +18,11 @@ export function mergeMarks(base, mine, theirs) {
 
 /** changed() is called when somebody has changed a mark; known() resolves to the tags to suggest. */
 export function marks({ toast, changed, known }) {
-  let now = plain({}), ground = now, suggested = false;
+  let now = plain({}), ground = now, suggested = false, shown = 0;
   const chips = el("ul", { class: "ps-chips", "aria-label": "Tags" }), list = el("datalist", { id: "ps-tags" });
   const field = el("input", { class: "ps-tag", list: "ps-tags", "aria-label": "Add a tag", placeholder: "Add a tag", maxlength: String(LONGEST), autocomplete: "off", title: "Enter or a comma adds it" });
   const state = el("select", { class: "ps-flag", "aria-label": "State of this conversation" }, ...STATES.map(([value, word]) => el("option", { value }, word)));
-  const node = el("div", { class: "ps-marks", role: "group", "aria-label": "Tags and state" }, chips, field, list, state);
+  const node = el("div", { class: "ps-marks", role: "group", "aria-label": "Tags and state" }, chips, field, list, el("span", { class: "ps-state-of" }, state));
 
   function paint() {
     chips.replaceChildren(...now.tags.map(tag => el("li", {}, el("span", {}, tag), button("", "close", () => drop(tag), { "aria-label": `Remove the tag ${tag}`, title: "Remove" }))));
@@ -30,7 +30,8 @@ export function marks({ toast, changed, known }) {
     state.value = now.flag; state.dataset.flag = now.flag;
   }
   function become(next) { now = next; paint(); changed(); }
-  const undoing = before => () => become(before);
+  /** A way back to these marks, as long as the same conversation is open. */
+  function undoing(before) { const mine = shown; return () => { if (mine === shown) become(before); }; }
   function add(words) {
     const fresh = words.map(word => wellFormed(word).trim().replace(/\s+/g, " ").slice(0, LONGEST)).filter((tag, i, all) => tag && !has(now.tags, tag) && all.findIndex(each => alike(each, tag)) === i);
     field.value = "";
@@ -64,12 +65,12 @@ export function marks({ toast, changed, known }) {
   state.addEventListener("input", e => e.stopPropagation());
 
   return {
-    node, field, become, get now() { return now; }, get changed() { return !sameMarks(now, ground); },
+    node, become, undoing, get now() { return now; }, get changed() { return !sameMarks(now, ground); },
     /** The marks as they are stored; what was not saved yet stays on top of them. */
     settle(stored) { const head = plain(stored); now = mergeMarks(ground, now, head); ground = head; paint(); },
     /** `sent` has been stored as `stored`. */
     stored(sent, stored) { ground = plain(stored); if (now === sent) { now = ground; paint(); } },
     /** Another conversation. */
-    show(stored) { now = ground = plain(stored); field.value = ""; suggested = false; paint(); },
+    show(stored) { shown++; now = ground = plain(stored); field.value = ""; suggested = false; paint(); },
   };
 }

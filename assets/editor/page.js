@@ -201,12 +201,12 @@ export function page(api, { announce, toast, saved, keys, history, leave, drawer
     if (!after) return;
     if (after.refused) return toast(after.refused);
     past.note(spot());
-    const removed = now.turns[i], at = after.focus.i;
+    const { id } = doc, removed = now.turns[i], at = after.focus.i;
     become({ ...now, turns: after.turns }, { ...after.focus, stay: WALKS.includes(name) ? stay : null });
     if (name === "up" || name === "down") announce(`Moved to line ${at + 1} of ${now.turns.length}`);
     if (HEARD[name]) announce(HEARD[name](now.turns[at]));
     if (name === "keep") explain(toast);
-    if (name === "remove") toast("Line removed.", "Undo", () => putBack(removed, i));
+    if (name === "remove") toast("Line removed.", "Undo", () => doc?.id === id && putBack(removed, i));
     if (name === "drop") toast("Version removed.", "Undo", () => showAgain(removed));
   }
   function showAgain({ id, text }) {
@@ -220,7 +220,7 @@ export function page(api, { announce, toast, saved, keys, history, leave, drawer
     become({ ...now, turns: put(now.turns, at, 0, ...taken) }, { i: at, at: taken[0].text.length });
   }
   function putBack(turn, i) {
-    if (!doc || now.turns.some(t => t.id === turn.id)) return;
+    if (now.turns.some(t => t.id === turn.id)) return;
     past.note(spot());
     const at = Math.min(i, now.turns.length);
     become({ ...now, turns: put(now.turns, at, 0, turn) }, { i: at, at: turn.text.length });
@@ -251,7 +251,7 @@ export function page(api, { announce, toast, saved, keys, history, leave, drawer
     past.note(spot()); become({ title: then.title ?? now.title, turns: received(then.turns) });
     if (sameMarks(before, next)) return;
     marking.become(next);
-    toast("Its tags and its state came back with it.", "Keep those of now", () => marking.become(before));
+    toast("Its tags and its state came back with it.", "Keep those of now", marking.undoing(before));
   }
 
   // --- typing
