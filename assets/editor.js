@@ -3,8 +3,8 @@
 // The query of this file's address goes on to the others, so that a new version of the studio never meets an old half in a browser's cache.
 const version = new URL(import.meta.url).search;
 const from = name => import(`./editor/${name}.js${version}`);
-const [{ el, button, toasts, dialog, keysDialog, KEYS, chord, plural }, { line, received }, { drafts }, { wire, whyMissing }, { shelf }, { page }, { character }] =
-  await Promise.all(["parts", "turns", "drafts", "wire", "shelf", "page", "character"].map(from));
+const [{ el, button, toasts, keysDialog, KEYS, chord }, { line }, { drafts }, { wire, whyMissing }, { shelf }, { page }, { character }, { history }] =
+  await Promise.all(["parts", "turns", "drafts", "wire", "shelf", "page", "character", "history"].map(from));
 
 export function mount(root, { persona = null, onsaved = () => {}, onbring = () => {}, api = wire() } = {}) {
   if (root.editor) return root.editor;               // js_on_load may run again
@@ -13,7 +13,7 @@ export function mount(root, { persona = null, onsaved = () => {}, onbring = () =
   const channel = new BroadcastChannel("persona-studio");
   const heard = el("p", { class: "ps-heard", role: "status" });
   const announce = sentence => { heard.textContent = ""; requestAnimationFrame(() => { heard.textContent = sentence; }); };
-  const help = keysDialog(), past = dialog("History", el("div", { class: "ps-history" })), curtain = el("div", { class: "ps-curtain", onclick: () => drawer(false) });
+  const help = keysDialog(), curtain = el("div", { class: "ps-curtain", onclick: () => drawer(false) });
   let who = persona, names = { user: "Visitor", model: "Character" }, ticket = 0, ready = false;
 
   const list = shelf(api, { choose, create: () => attempt(create, "A new conversation"), bring, listed });
@@ -21,7 +21,9 @@ export function mount(root, { persona = null, onsaved = () => {}, onbring = () =
   const desk = page(api, { announce, toast: (...all) => toast(...all), keys: () => help.showModal(), history: () => attempt(showHistory, "The history"), drawer: () => drawer(true),
     leave: what => attempt(what === "remove" ? remove : duplicate, "This conversation"),
     saved: (id, rev, now) => { list.patch(id, now); channel.postMessage({ id, rev }); onsaved({ id, rev }); } });
-  root.replaceChildren(list.node, desk.node, margin.node, curtain, help, past, heard);
+  const past = history({ names: () => names, now: () => ({ id: desk.id, rev: desk.rev, ...desk.now, ...desk.marks }), use: desk.use,
+    ask: async before => sure(await api.history({ id: desk.id, before, limit: 100 })).revisions, fail: error => toast(error.sentence ?? whyMissing(error, "The history")) });
+  root.replaceChildren(list.node, desk.node, margin.node, curtain, help, past.node, heard);
   const toast = toasts(root);
   /** Runs something that asks the studio; a refusal or silence becomes a sentence, never a thrown error. */
   const attempt = (act, what) => act().catch(error => toast(error.sentence ?? whyMissing(error, what)));
@@ -112,22 +114,9 @@ export function mount(root, { persona = null, onsaved = () => {}, onbring = () =
 
   // --- history
   async function showHistory() {
-    const box = past.querySelector(".ps-history"), { id } = desk;
-    if (!id) return;
+    if (!desk.id) return;
     await desk.saver.flush();
-    const { revisions } = sure(await api.history({ id, before: desk.rev + 1, limit: 100 }));
-    const preview = el("div", { class: "ps-preview", tabindex: "0", role: "region", "aria-label": "The chosen version" });
-    const when = r => (r.at ? new Date(r.at * 1000).toLocaleString([], { dateStyle: "medium", timeStyle: "short" }) : `Version ${r.rev}`);
-    const show = (r, chosen) => {
-      for (const b of versions) b.setAttribute("aria-pressed", String(b === chosen));
-      const speech = received(r.turns).map(t => el("p", {}, el("b", {}, names[t.role]), el("span", {}, t.text)));
-      const use = button("Use this version", "", () => { past.close(); if (desk.id === id) desk.use(r); });
-      preview.replaceChildren(...speech, ...(r.rev === desk.rev ? [el("small", {}, "This is the one you see now.")] : [use]));
-    };
-    const versions = revisions.map(r => { const b = el("button", { type: "button", class: "ps-version", onclick: () => show(r, b) }, el("b", {}, when(r)), el("span", {}, plural(r.turns.length, "line", "lines"))); return b; });
-    box.replaceChildren(el("div", { class: "ps-versions" }, ...versions), preview);
-    past.showModal();
-    if (versions.length) { show(revisions[0], versions[0]); versions[0].focus(); }
+    await past.show();
   }
 
   // --- the drawer of narrow windows, and keys
@@ -147,7 +136,7 @@ export function mount(root, { persona = null, onsaved = () => {}, onbring = () =
     const name = asked ? "help" : KEYS.find(([keys]) => keys === chord(e))?.[2];
     if (!name) { if (e.key === "Escape" && inside) escape(e); return; }
     if (margin.node.contains(e.target) && !["save", "search", "help"].includes(name)) return;   // the sheet's fields keep the browser's own undo
-    if (e.target === list.search && ["undo", "redo"].includes(name)) return;
+    if (e.target.matches("input") && ["undo", "redo"].includes(name)) return;
     e.preventDefault();
     command(name);
   }, { signal });

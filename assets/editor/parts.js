@@ -1,4 +1,5 @@
 // Small pieces of the page. Words of people enter it through .value and .textContent only; nothing here parses HTML.
+const { wordDiff } = await import("./difference.js" + new URL(import.meta.url).search);
 export function el(tag, attributes = {}, ...children) {
   const node = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) {
@@ -30,11 +31,12 @@ export function fill(box, text) {
   grow(box);
 }
 
-/** A toolbar is one stop for Tab; arrows, Home and End walk inside. */
+/** A toolbar is one stop for Tab; arrows, Home and End walk inside. What comes back makes its first button that stop again. */
 export function roving(bar) {
   const all = () => [...bar.querySelectorAll("button:not([hidden])")];
   const settle = to => all().forEach(b => b.setAttribute("tabindex", b === to ? "0" : "-1"));
-  settle(all()[0]);
+  const first = () => settle(all()[0]);
+  first();
   bar.addEventListener("focusin", e => settle(e.target));
   bar.addEventListener("keydown", e => {
     const list = all(), i = list.indexOf(e.target), to = { ArrowRight: i + 1, ArrowLeft: i - 1, Home: 0, End: list.length - 1 }[e.key];
@@ -42,6 +44,7 @@ export function roving(bar) {
     e.preventDefault(); e.stopPropagation();
     list[(to + list.length) % list.length].focus();
   });
+  return first;
 }
 
 /** One sentence at the foot of the window, with one thing to press; it stays while somebody is on it. */
@@ -71,10 +74,20 @@ export function notice(role) {
   return { box, show, clear };
 }
 
-/** Two versions beside each other; rows = [label, mine, theirs], null for "not there". */
+/** A difference of two texts as marked words; the style sheet says the word in `say` to those who listen. */
+export const marked = (parts, say = { in: "added", out: "removed" }) =>
+  parts.map(([kind, words]) => (kind === "same" ? words : el(kind === "in" ? "ins" : "del", { "data-say": say[kind] }, words)));
+
+/** Two versions beside each other, what is only in one of them marked; rows = [label, mine, theirs], null for "not there". */
 export function bothTexts(rows) {
-  const cell = text => (text === null ? el("span", { class: "ps-none" }, "Not in this one.") : el("span", {}, text || "(empty)"));
-  const body = rows.map(([label, mine, theirs]) => el("tr", {}, el("th", { scope: "row" }, label), el("td", {}, cell(mine)), el("td", {}, cell(theirs))));
+  const cell = (text, parts, kind) => {
+    if (text === null) return el("span", { class: "ps-none" }, "Not in this one.");
+    return el("span", {}, ...(text ? marked(parts.filter(([k]) => k === "same" || k === kind).map(([k, words]) => [k === kind ? "in" : k, words]), { in: "only here" }) : ["(empty)"]));
+  };
+  const body = rows.map(([label, mine, theirs]) => {
+    const parts = wordDiff(mine ?? "", theirs ?? "");
+    return el("tr", {}, el("th", { scope: "row" }, label), el("td", {}, cell(mine, parts, "out")), el("td", {}, cell(theirs, parts, "in")));
+  });
   const head = ["", "Yours", "In the other window"].map((word, i) => el(i ? "th" : "td", i ? { scope: "col" } : {}, word));
   return el("table", { class: "ps-both" }, el("thead", {}, el("tr", {}, ...head)), el("tbody", {}, ...body));
 }
@@ -87,6 +100,7 @@ export const KEYS = [
   ["Alt+Enter", "Split here", "split"], ["Alt+Backspace", "Merge with the line above", "merge"],
   ["Alt+Shift+ArrowDown", "Duplicate the line", "copy"], ["Control+Shift+Backspace", "Remove the line", "remove"],
   ["Alt+Shift+r", "Swap the speaker", "swap"],
+  ["Alt+Shift+v", "Another version of the line", "keep"], ["Alt+Shift+PageUp", "Previous version", "previousVersion"], ["Alt+Shift+PageDown", "Next version", "nextVersion"],
   ["Control+z", "Undo", "undo"], ["Control+Shift+z", "Redo", "redo"], ["Control+y", "Redo", "redo"],
   ["Control+s", "Save now", "save"], ["Control+k", "Find a word or a title", "search"],
   ["Alt+PageUp", "Previous conversation", "previous"], ["Alt+PageDown", "Next conversation", "next"], ["F1", "This list of keys", "help"],

@@ -86,7 +86,7 @@ export function shelf(api, { choose, create, bring, listed }) {
     if (broken) return refresh();                     // the studio answers again
     const r = row(at(id));
     if (!r) return null;
-    Object.assign(r, { title: now.title, turns: now.turns.length, opening: now.turns[0]?.text.slice(0, 80) ?? "" });
+    Object.assign(r, { title: now.title, turns: now.turns.length, opening: now.turns[0]?.text.slice(0, 80) ?? "", ...(now.tags && { tags: now.tags, flag: now.flag }) });
     return paint();
   }
   async function step(by) {

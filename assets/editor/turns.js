@@ -1,6 +1,6 @@
 // The nouns and verbs of a conversation, without a page. A text is {title, turns}; a turn is a frozen {id, role, text, others?, drafted?}:
 // others are versions of the line kept beside it, drafted says that a model wrote it and nobody has touched it since.
-// Every command is a pure function (turns, i, caret) -> {turns, focus: {i, at}}, or null where there is nothing to do.
+// Every command is a pure function (turns, i, caret) -> {turns, focus: {i, at}}, or {refused: sentence}, or null where there is nothing to do.
 
 export const freshId = () => [...crypto.getRandomValues(new Uint8Array(8))].map(byte => byte.toString(16).padStart(2, "0")).join("");
 export const other = role => (role === "user" ? "model" : "user");
@@ -8,6 +8,16 @@ export const line = (role, text = "", id = freshId(), { others = [], drafted = f
   Object.freeze({ id, role, text, ...(others.length && { others: Object.freeze([...others]) }), ...(drafted && { drafted }) });
 /** The same line with other words; its versions stay, and it is the writer's own from now on. */
 export const said = (t, text) => line(t.role, text, t.id, { others: t.others });
+export const MOST_OTHERS = 20;                       // as studio/domain/conversation.py has it
+const FULL = `A line keeps at most ${MOST_OTHERS} other versions. Nothing was changed. Remove one first.`;
+const others = t => t.others ?? [], blank = t => !t.text.trim();
+/** The same line with another of its versions shown. The one that was shown is kept, unless it is empty. */
+function turned(ts, i, forth) {
+  const t = ts[i], all = others(t), seen = blank(t) ? [] : [t.text];
+  if (!all.length) return null;
+  const [text, rest] = forth ? [all[0], [...all.slice(1), ...seen]] : [all.at(-1), [...seen, ...all.slice(0, -1)]];
+  return { turns: put(ts, i, 1, line(t.role, text, t.id, { others: rest })), focus: { i, at: text.length } };
+}
 export const put = (turns, i, drop, ...add) => [...turns.slice(0, i), ...add, ...turns.slice(i + drop)];
 // A textarea only knows \n: what comes with \r\n would differ from its own box for ever.
 const plain = text => text.replace(/\r\n?/g, "\n");
@@ -26,7 +36,7 @@ export const commands = {
   above: (ts, i) => ({ turns: put(ts, Math.max(i, 0), 0, line(ts[i] ? other(ts[i].role) : "user")), focus: { i: Math.max(i, 0), at: 0 } }),
   up: (ts, i, at) => (i > 0 ? { turns: put(ts, i - 1, 2, ts[i], ts[i - 1]), focus: { i: i - 1, at } } : null),
   down: (ts, i, at) => (i < ts.length - 1 ? { turns: put(ts, i, 2, ts[i + 1], ts[i]), focus: { i: i + 1, at } } : null),
-  copy: (ts, i, at) => ({ turns: put(ts, i + 1, 0, line(ts[i].role, ts[i].text)), focus: { i: i + 1, at } }),
+  copy: (ts, i, at) => ({ turns: put(ts, i + 1, 0, line(ts[i].role, ts[i].text, freshId(), { drafted: ts[i].drafted })), focus: { i: i + 1, at } }),
   remove: (ts, i) => ({ turns: put(ts, i, 1), focus: { i: Math.min(i, ts.length - 2), at: 0 } }),
   swap: (ts, i, at) => ({ turns: put(ts, i, 1, line(other(ts[i].role), ts[i].text, ts[i].id, ts[i])), focus: { i, at } }),
   split: (ts, i, at) => ({
@@ -35,10 +45,42 @@ export const commands = {
   }),
   merge: (ts, i) => {
     if (i < 1) return null;
-    const [above, text] = [ts[i - 1].text, ts[i].text], glue = above && text ? "\n" : "";
-    return { turns: put(ts, i - 1, 2, said(ts[i - 1], above + glue + text)), focus: { i: i - 1, at: above.length + glue.length } };
+    const [a, b] = [ts[i - 1], ts[i]], glue = a.text && b.text ? "\n" : "", kept = [...others(a), ...others(b)];
+    if (kept.length > MOST_OTHERS) return { refused: FULL };
+    return { turns: put(ts, i - 1, 2, line(a.role, a.text + glue + b.text, a.id, { others: kept })), focus: { i: i - 1, at: a.text.length + glue.length } };
   },
+  // Versions of a line: what is shown is the text, and only that is learned.
+  keep: (ts, i) => {
+    const t = ts[i];
+    if (t.role !== "model") return { refused: "Only the character's lines have versions." };
+    if (blank(t)) return { refused: "This version is still empty. Write it first." };
+    if (others(t).length >= MOST_OTHERS) return { refused: FULL };
+    return { turns: put(ts, i, 1, line(t.role, "", t.id, { others: [...others(t), t.text] })), focus: { i, at: 0 } };
+  },
+  nextVersion: (ts, i) => turned(ts, i, true),
+  previousVersion: (ts, i) => turned(ts, i, false),
+  drop: (ts, i) => {
+    const t = ts[i], all = others(t);
+    return all.length ? { turns: put(ts, i, 1, line(t.role, all.at(-1), t.id, { others: all.slice(0, -1) })), focus: { i, at: all.at(-1).length } } : null;
+  },
+  /** A drafted line as it is becomes the writer's own. */
+  own: (ts, i, at) => (ts[i].drafted ? { turns: put(ts, i, 1, said(ts[i], ts[i].text)), focus: { i, at } } : null),
 };
+
+/** A version that was dropped is shown again, with the others kept as they are; null where its line is gone or full. */
+export function broughtBack(ts, id, text) {
+  const i = ts.findIndex(t => t.id === id), t = ts[i];
+  if (!t || others(t).length >= MOST_OTHERS) return null;
+  return { turns: put(ts, i, 1, line(t.role, text, id, { others: [...others(t), ...(blank(t) ? [] : [t.text])] })), focus: { i, at: text.length } };
+}
+
+/** SHA-256 of a text as the studio stores it; "" where the browser can't tell. */
+export async function seal({ title, turns }) {
+  if (!globalThis.crypto?.subtle) return "";
+  const canonical = JSON.stringify({ title, turns: turns.map(({ id, role, text, others, drafted }) => ({ id, role, text, others, drafted })) });
+  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(canonical)));
+  return [...digest].map(byte => byte.toString(16).padStart(2, "0")).join("");
+}
 
 /** Three-way merge by turn id; null when both sides touched the same turn, or each gave the lines another order. */
 export function mergeTurns(base, mine, theirs) {
@@ -64,6 +106,13 @@ export function merge(base, mine, theirs) {
   const title = mine.title === base.title ? theirs.title : theirs.title === base.title || theirs.title === mine.title ? mine.title : null;
   const turns = mergeTurns(base.turns, mine.turns, theirs.turns);
   return title === null || !turns ? null : { title, turns };
+}
+
+/** Stored revisions, newest first, as steps to undo, oldest first: those in which a word differs from the one after. */
+export function steps(revisions, now) {
+  let next = now;
+  const told = revisions.map(r => ({ title: r.title ?? now.title, turns: received(r.turns) }));
+  return told.filter(then => { const differs = !sameText(then, next); next = then; return differs; }).reverse();
 }
 
 /** Undo and redo. Snapshots share their frozen turns, so 500 of them cost little. */

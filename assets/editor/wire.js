@@ -1,4 +1,5 @@
-// The way to Python: JSON over POST, ten seconds at most. Everything that is not an answer is thrown, with its status.
+// The way to Python: JSON over POST, ten seconds at most, but for a draft. Everything that is not an answer is thrown, with its status.
+const SPEECH = 900_000;                              // a large model on a small machine takes minutes to wake and to answer
 const KEEPALIVE = 60_000;                            // browsers send at most 64 kB after the page has gone
 
 export class NoAnswer extends Error {
@@ -6,17 +7,18 @@ export class NoAnswer extends Error {
 }
 
 export function wire(root = "/studio/") {
-  async function ask(path, body, last = false) {
+  async function ask(path, body, last = false, patience = 10_000) {
     const text = JSON.stringify(body);
     const answer = await fetch(root + path, {
       method: "POST", headers: { "content-type": "application/json" }, body: text,
-      keepalive: last && text.length * 3 < KEEPALIVE, signal: AbortSignal.timeout(10_000),
+      keepalive: last && text.length * 3 < KEEPALIVE, signal: AbortSignal.timeout(patience),
     }).catch(() => { throw new NoAnswer(path, 0); });
     if (!answer.ok) throw new NoAnswer(path, answer.status);
     return answer.json();
   }
-  const names = ["list", "load", "save", "history", "new", "duplicate", "remove", "recover", "character", "sheet"];
-  return Object.fromEntries(names.map(name => [name, (body, last) => ask(name, body, last)]));
+  const names = ["list", "load", "save", "history", "new", "duplicate", "remove", "recover", "character", "sheet", "mark", "tags", "pen", "hush"];
+  const usual = Object.fromEntries(names.map(name => [name, (body, last) => ask(name, body, last)]));
+  return { ...usual, drafts: body => ask("drafts", body, false, SPEECH) };
 }
 
 const KEPT = "your words are kept in this window.";

@@ -3,6 +3,7 @@
 import hashlib
 import secrets
 import time
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -55,11 +56,14 @@ class Conversations:
             return {"ok": False, "error": "missing"}
         return {"ok": True, "id": head.id, "rev": head.rev, "op": head.op, **_shown(head)}
 
-    def save(self, identifier: str, base: int, op: str, title: str, turns: Any, shrink: bool = False) -> dict[str, Any]:
+    def save(
+        self, identifier: str, base: int, op: str, title: str, turns: Any, shrink: bool = False, what: str = "written"
+    ) -> dict[str, Any]:
         """Store an edited conversation. `ok` is true only when it is on the disk.
 
         `base` is the revision that was edited: another head means "conflict", with that head. `op` names this save, so that a repeat of it
-        changes nothing. Losing more than half of four or more lines is refused as "invalid" unless `shrink` says that it is meant.
+        changes nothing. Losing more than half of four or more lines is refused as "invalid" unless `shrink` says that it is meant. `what` is
+        the word for the list of versions.
         """
         fault = conversation.fault(title, turns)
         if fault:
@@ -76,9 +80,32 @@ class Conversations:
             if not shrink and _shrinks(before, turns):
                 return {"ok": False, "error": "invalid", "message": f"Not saved: {CUT}"}
             after = replace(before, title=title, turns=tuple(map(conversation.turn, turns)))
-            head = self._records.change(head, "written", op=op, body=after.body())
+            head = self._records.change(head, what, op=op, body=after.body())
         self._mirror.touch(head.persona)
         return _saved(head)
+
+    def mark(self, identifier: str, base: int, tags: Any, flag: Any) -> dict[str, Any]:
+        """Give a conversation these tags and this state; its lines stay as they are. The answers are those of `save`."""
+        fault = conversation.tags_fault(tags, flag)
+        if fault:
+            return {"ok": False, "error": "invalid", "message": f"Not saved: {fault}"}
+        with self._records.transaction():
+            head = self._find(identifier, "conversation")
+            if head is None:
+                return {"ok": False, "error": "missing"}
+            before = conversation.from_body(identifier, head.body)
+            after = replace(before, tags=conversation.tidy_tags(tags), flag=flag)
+            if head.rev != base:
+                return {**self.load(identifier), "ok": False, "error": "conflict"}
+            if after == before:
+                return _marked(head)
+            head = self._records.change(head, "marked", body=after.body())
+        self._mirror.touch(head.persona)
+        return _marked(head)
+
+    def tags(self, persona_id: str) -> list[str]:
+        """Every tag of a character's conversations, the most frequent first."""
+        return [tag for tag, _ in Counter(tag for spoken in self.conversations(persona_id) for tag in spoken.tags).most_common()]
 
     def add(self, persona_id: str, title: str, turns: Iterable[Turn], tags: Sequence[str] = ()) -> str:
         """A new conversation, on top of the list; returns its id."""
@@ -113,7 +140,7 @@ class Conversations:
                 if after == before:
                     continue
                 turns = [turn.to_dict() for turn in after.turns]
-                answer = self.save(identifier, head.rev, secrets.token_hex(8), after.title, turns, shrink=True)
+                answer = self.save(identifier, head.rev, secrets.token_hex(8), after.title, turns, shrink=True, what="mended")
                 if not answer["ok"]:
                     raise StudioError(str(answer.get("message", GONE)))
                 changed += 1
@@ -174,6 +201,11 @@ def _row(head: Revision) -> dict[str, Any]:
 
 def _saved(head: Revision) -> dict[str, Any]:
     return {"ok": True, "id": head.id, "rev": head.rev, "sha256": hashlib.sha256(head.body.encode()).hexdigest()}
+
+
+def _marked(head: Revision) -> dict[str, Any]:
+    spoken = conversation.from_body(head.id, head.body)
+    return {**_saved(head), "tags": list(spoken.tags), "flag": spoken.flag}
 
 
 def _shrinks(before: Conversation, turns: list[dict[str, str]]) -> bool:

@@ -76,6 +76,10 @@ class Models:
         ready = self.ready()
         return next((choice for choice in ready if choice.id == model_id), ready[0] if ready else None)
 
+    def plain(self) -> str:
+        """The model that speaks for a character without a lesson: the first real one on this machine, else the practice model."""
+        return next((choice.id for choice in self.ready() if choice.id != catalogue.PRACTICE), catalogue.PRACTICE)
+
     def choice(self, model_id: str) -> Choice:
         """The entry of that id; raises NotFound."""
         for choice in self.choices():

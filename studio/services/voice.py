@@ -2,7 +2,7 @@
 
 import importlib
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,9 @@ class Voice:
         self._speaker: Any = None
         self._stop = threading.Event()
 
-    def speak(self, model: Path, adapter: Path | None, turns: Sequence[Turn], system: str, temperature: float) -> Iterator[str]:
+    def speak(
+        self, model: Path, adapter: Path | None, turns: Sequence[Turn], system: str, temperature: float
+    ) -> Generator[str, None, None]:
         """Yield the growing answer to the last turn; greedy at temperature 0. Raises Busy when another answer does not end."""
         if not self._lock.acquire(timeout=WAIT):
             raise Busy("The character is still answering something else. Press Stop there, or wait a moment. Your words are kept.")

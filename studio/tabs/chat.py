@@ -40,7 +40,7 @@ def visit(studio: Studio, persona_id: str | None, talks: Talks, who: Who | None,
     adapter = chosen(learned, lesson)
     choice = who or "character"
     who, talk = choice if adapter else "before", talks.get(persona_id, Talk())
-    practice = (adapter.model if adapter else plain_model(studio)) == catalogue.PRACTICE
+    practice = (adapter.model if adapter else studio.models.plain()) == catalogue.PRACTICE
     questions = adapters.unheard(adapter, QUESTIONS) if adapter else []
     shown = [gr.update(value=question, visible=bool(question)) for question in [*questions, "", "", ""][:QUESTIONS]]
     return Room(
@@ -171,7 +171,7 @@ def _converse(
 
 
 def _spoken(studio: Studio, adapter: Adapter | None, side: Side, talk: Talk, mood: float) -> Iterator[Talk]:
-    model = studio.models.path(adapter.model if adapter else plain_model(studio))
+    model = studio.models.path(adapter.model if adapter else studio.models.plain())
     folder, system = (adapter.folder, adapter.system) if adapter and side == "voiced" else (None, "")
     heard, answer = talk.side(side), _new_id()
     for words in studio.voice.speak(model, folder, heard, system, temperature(mood)):
@@ -186,12 +186,6 @@ def _settled(studio: Studio, persona_id: str, talks: Talks, who: Who, talk: Talk
 def answering(studio: Studio, persona_id: str, who: Who) -> Who:
     """Who can answer: a character that has not learned leaves it to the plain model."""
     return who if adapters.learned(studio.library, persona_id) else "before"
-
-
-def plain_model(studio: Studio) -> str:
-    """The model to talk with before there is a lesson: the first real one on this machine, else the practice model."""
-    ready = [choice.id for choice in studio.models.choices() if choice.path and not choice.why_not]
-    return next((model for model in ready if model != catalogue.PRACTICE), catalogue.PRACTICE)
 
 
 def waking(studio: Studio, name: str) -> str:

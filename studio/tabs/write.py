@@ -6,27 +6,24 @@ never sees a word of it. Its answers are always 200: a refusal is an answer, wit
 
 import hashlib
 import json
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from dataclasses import replace
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import gradio as gr
-from fastapi import APIRouter, Request, Response
-from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
-from fastapi.routing import APIRoute
-from pydantic import BaseModel, ConfigDict, Field
+from fastapi import APIRouter
+from pydantic import Field
 
 from studio.domain import conversation
-from studio.domain.conversation import LONGEST_TEXT, LONGEST_TITLE, MOST_OTHERS, MOST_TURNS
-from studio.domain.errors import NotFound, StudioError
+from studio.domain.conversation import LONGEST_TITLE, Flag
+from studio.domain.errors import NotFound
 from studio.domain.persona import Persona
 from studio.services.studio import Studio
 from studio.settings import Settings
-from studio.tabs import bring, take
+from studio.tabs import bring, door, take
+from studio.tabs.door import Answer, Door, Given, Id, Lines, One, Text, Title
 from studio.tabs.wiring import go
 
-UNREADABLE = "This can't be stored as it is. Your words are kept in this window. Reload the page, then write it again."
 COPY = " (copy)"
 MOST_RULES = 500
 
@@ -43,35 +40,7 @@ import("/studio/assets/editor.js?v=VERSION").then(module => {
 """
 
 
-class Given(BaseModel):
-    """What a request may hold: nothing beyond its fields."""
-
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-
-Id = Annotated[str, Field(min_length=1, max_length=64)]
-Title = Annotated[str, Field(max_length=LONGEST_TITLE)]
-Text = Annotated[str, Field(max_length=LONGEST_TEXT)]
 Rules = Annotated[list[Text], Field(max_length=MOST_RULES)]
-
-
-class Line(Given):
-    """One turn, as the editor sends it."""
-
-    id: Id
-    role: Literal["user", "model"]
-    text: Text
-    others: Annotated[list[Text], Field(max_length=MOST_OTHERS)] = []
-    drafted: bool = False
-
-
-Lines = Annotated[list[Line], Field(max_length=MOST_TURNS)]
-
-
-class One(Given):
-    """A conversation or a character, by its id."""
-
-    id: Id
 
 
 class Copying(Given):
@@ -99,6 +68,15 @@ class Saving(Given):
     title: Title
     turns: Lines
     shrink: bool = False
+
+
+class Marking(Given):
+    """The tags and the state of a conversation, and the revision they are given to."""
+
+    id: Id
+    base: Annotated[int, Field(ge=1)]
+    tags: list[Text]
+    flag: Flag
 
 
 class Earlier(Given):
@@ -136,36 +114,6 @@ class SavingSheet(Given):
     sheet: Sheet
 
 
-Answer = dict[str, Any]
-
-
-class Door(APIRoute):
-    """Turns what a person can mend into an answer. Everything else is a defect and stays a 500."""
-
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """FastAPI's own hook around one route."""
-        inner = super().get_route_handler()
-
-        async def answer(request: Request) -> Response:
-            try:
-                return await inner(request)
-            except NotFound as error:
-                return JSONResponse({"ok": False, "error": "missing", "message": str(error)})
-            except StudioError as error:
-                return JSONResponse({"ok": False, "error": "invalid", "message": str(error)})
-            except RequestValidationError as error:
-                return JSONResponse({"ok": False, "error": "invalid", "message": _problem(error.body)})
-
-        return answer
-
-
-def _problem(body: Any) -> str:
-    # The model refuses the same as the domain does, but only the domain has a sentence for it.
-    if isinstance(body, dict) and {"title", "turns"} <= set(body):
-        return conversation.fault(body["title"], body["turns"]) or UNREADABLE
-    return UNREADABLE
-
-
 def list_conversations(studio: Studio, given: Listing) -> Answer:
     """A page of the list."""
     return studio.library.listing(given.persona, given.query, given.offset, given.limit)
@@ -190,6 +138,16 @@ def _seal(studio: Studio, answer: Answer) -> str:
         return ""
     body = json.dumps({"title": stored["title"], "turns": stored["turns"]}, ensure_ascii=False, separators=(",", ":"))
     return hashlib.sha256(body.encode()).hexdigest()
+
+
+def mark(studio: Studio, given: Marking) -> Answer:
+    """Tags and state stored, or why not; the lines are not touched."""
+    return studio.library.mark(given.id, given.base, given.tags, given.flag)
+
+
+def tags(studio: Studio, given: One) -> Answer:
+    """The tags a character's conversations have, the most frequent first."""
+    return {"ok": True, "tags": studio.library.tags(given.id)}
 
 
 def history(studio: Studio, given: Earlier) -> Answer:
@@ -248,15 +206,13 @@ def routes(studio: Studio) -> APIRouter:
     router = APIRouter(route_class=Door)
 
     def post(path: str, handler: Callable[[Studio, Any], Answer], model: type[Given]) -> None:
-        def endpoint(given: Any) -> Answer:
-            return handler(studio, given)
-
-        endpoint.__annotations__["given"] = model
-        router.post(f"/{path}", name=handler.__name__)(endpoint)
+        door.post(router, studio, path, handler, model)
 
     post("list", list_conversations, Listing)
     post("load", load, One)
     post("save", save, Saving)
+    post("mark", mark, Marking)
+    post("tags", tags, One)
     post("history", history, Earlier)
     post("new", new, Beginning)
     post("duplicate", duplicate, Copying)

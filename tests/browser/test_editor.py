@@ -335,7 +335,7 @@ PURE = """async version => {
       const names = Object.keys(commands), i = random(turns.length || 1);
       if (!turns.length) break;
       const after = commands[names[random(names.length)]](turns, i, random(turns[i].text.length + 1));
-      if (!after) continue;
+      if (!after?.turns) continue;
       past.note({ turns }); turns = after.turns;
       if (new Set(turns.map(t => t.id)).size !== turns.length) return "two lines share an id";
     }

@@ -8,6 +8,7 @@ import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
+from studio.domain import dataset
 from studio.domain.persona import Persona
 from studio.services.library import Library
 from studio.tabs import write
@@ -169,3 +170,24 @@ def test_the_version_names_every_file_of_the_editor(tmp_path):
     before = write.editor_version(SimpleNamespace(assets=tmp_path))
     (tmp_path / "editor" / "page.js").write_text("2")
     assert write.editor_version(SimpleNamespace(assets=tmp_path)) != before
+
+
+def test_marks_are_a_step_of_their_own_and_a_save_goes_on_from_them(ask, persona, puddle):
+    marked = ask("mark", id=puddle, base=1, tags=["rain"], flag="needs work")
+    assert (marked["ok"], marked["rev"], marked["tags"], marked["flag"]) == (True, 2, ["rain"], "needs work")
+    assert ask("save", id=puddle, base=2, op="a" * 16, title="", turns=lines("a", "b", "c", "d"))["ok"] is True
+    assert ask("list", persona=persona)["rows"][0]["tags"] == ["rain"]
+    assert ask("tags", id=persona) == {"ok": True, "tags": ["rain"]}
+    assert [r["what"] for r in ask("history", id=puddle, before=4)["revisions"]] == ["written", "marked", "written"]
+
+
+def test_other_versions_and_the_mark_of_a_draft_are_kept_but_only_the_shown_text_is_learned(ask, library, persona, puddle):
+    turns = lines("Come on.", "It has the SKY.")
+    turns[1] |= {"others": ["It is wet."], "drafted": True}
+    saved = ask("save", id=puddle, base=1, op="a" * 16, title="", turns=turns, shrink=True)
+    body = json.dumps({"title": "", "turns": turns}, ensure_ascii=False, separators=(",", ":"))
+    assert saved["sha256"] == hashlib.sha256(body.encode()).hexdigest()
+    assert ask("load", id=puddle)["turns"] == turns
+    parts = dataset.split(dataset.teachable(library.conversations(persona)), 0.0, 1)
+    snapshot = dataset.snapshot(parts)
+    assert "It has the SKY." in snapshot and "It is wet." not in snapshot
