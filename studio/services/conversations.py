@@ -53,7 +53,7 @@ class Conversations:
             return {"ok": False, "error": "damaged", "message": str(error)}
         if head is None:
             return {"ok": False, "error": "missing"}
-        return {"ok": True, "id": head.id, "rev": head.rev, "op": head.op, **_shown(head)}
+        return {"ok": True, "id": head.id, "rev": head.rev, "op": head.op, "persona": head.persona, **_shown(head)}
 
     def save(self, identifier: str, base: int, op: str, title: str, turns: Any, shrink: bool = False) -> dict[str, Any]:
         """Store an edited conversation. `ok` is true only when it is on the disk.

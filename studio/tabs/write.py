@@ -6,27 +6,23 @@ never sees a word of it. Its answers are always 200: a refusal is an answer, wit
 
 import hashlib
 import json
-from collections.abc import Callable, Coroutine
 from dataclasses import replace
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import gradio as gr
-from fastapi import APIRouter, Request, Response
-from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
-from fastapi.routing import APIRoute
-from pydantic import BaseModel, ConfigDict, Field
+from fastapi import APIRouter
+from pydantic import Field
 
 from studio.domain import conversation
 from studio.domain.conversation import LONGEST_TEXT, LONGEST_TITLE, MOST_OTHERS, MOST_TURNS
-from studio.domain.errors import NotFound, StudioError
+from studio.domain.errors import NotFound
 from studio.domain.persona import Persona
 from studio.services.studio import Studio
 from studio.settings import Settings
-from studio.tabs import bring, take
+from studio.tabs import bring, many, take
+from studio.tabs.door import Answer, Door, Given, Id, poster
 from studio.tabs.wiring import go
 
-UNREADABLE = "This can't be stored as it is. Your words are kept in this window. Reload the page, then write it again."
 COPY = " (copy)"
 MOST_RULES = 500
 
@@ -43,13 +39,6 @@ import("/studio/assets/editor.js?v=VERSION").then(module => {
 """
 
 
-class Given(BaseModel):
-    """What a request may hold: nothing beyond its fields."""
-
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-
-Id = Annotated[str, Field(min_length=1, max_length=64)]
 Title = Annotated[str, Field(max_length=LONGEST_TITLE)]
 Text = Annotated[str, Field(max_length=LONGEST_TEXT)]
 Rules = Annotated[list[Text], Field(max_length=MOST_RULES)]
@@ -136,36 +125,6 @@ class SavingSheet(Given):
     sheet: Sheet
 
 
-Answer = dict[str, Any]
-
-
-class Door(APIRoute):
-    """Turns what a person can mend into an answer. Everything else is a defect and stays a 500."""
-
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """FastAPI's own hook around one route."""
-        inner = super().get_route_handler()
-
-        async def answer(request: Request) -> Response:
-            try:
-                return await inner(request)
-            except NotFound as error:
-                return JSONResponse({"ok": False, "error": "missing", "message": str(error)})
-            except StudioError as error:
-                return JSONResponse({"ok": False, "error": "invalid", "message": str(error)})
-            except RequestValidationError as error:
-                return JSONResponse({"ok": False, "error": "invalid", "message": _problem(error.body)})
-
-        return answer
-
-
-def _problem(body: Any) -> str:
-    # The model refuses the same as the domain does, but only the domain has a sentence for it.
-    if isinstance(body, dict) and {"title", "turns"} <= set(body):
-        return conversation.fault(body["title"], body["turns"]) or UNREADABLE
-    return UNREADABLE
-
-
 def list_conversations(studio: Studio, given: Listing) -> Answer:
     """A page of the list."""
     return studio.library.listing(given.persona, given.query, given.offset, given.limit)
@@ -247,13 +206,7 @@ def routes(studio: Studio) -> APIRouter:
     """The editor's endpoints, for the app to put under /studio."""
     router = APIRouter(route_class=Door)
 
-    def post(path: str, handler: Callable[[Studio, Any], Answer], model: type[Given]) -> None:
-        def endpoint(given: Any) -> Answer:
-            return handler(studio, given)
-
-        endpoint.__annotations__["given"] = model
-        router.post(f"/{path}", name=handler.__name__)(endpoint)
-
+    post = poster(router, studio)
     post("list", list_conversations, Listing)
     post("load", load, One)
     post("save", save, Saving)
@@ -264,6 +217,7 @@ def routes(studio: Studio) -> APIRouter:
     post("recover", recover, One)
     post("character", character, One)
     post("sheet", save_sheet, SavingSheet)
+    router.include_router(many.routes(studio, Listing, list_conversations), prefix="/many")
     return router
 
 

@@ -1,0 +1,66 @@
+"""The door of the editor's endpoints: what every request may hold, and how a refusal is answered. Its answers are always 200."""
+
+from collections.abc import Callable, Coroutine
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from fastapi.routing import APIRoute
+from pydantic import BaseModel, ConfigDict, Field
+
+from studio.domain import conversation
+from studio.domain.errors import NotFound, StudioError
+from studio.services.studio import Studio
+
+UNREADABLE = "This can't be stored as it is. Your words are kept in this window. Reload the page, then write it again."
+
+
+class Given(BaseModel):
+    """What a request may hold: nothing beyond its fields."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+Id = Annotated[str, Field(min_length=1, max_length=64)]
+Answer = dict[str, Any]
+
+
+class Door(APIRoute):
+    """Turns what a person can mend into an answer. Everything else is a defect and stays a 500."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """FastAPI's own hook around one route."""
+        inner = super().get_route_handler()
+
+        async def answer(request: Request) -> Response:
+            try:
+                return await inner(request)
+            except NotFound as error:
+                return JSONResponse({"ok": False, "error": "missing", "message": str(error)})
+            except StudioError as error:
+                return JSONResponse({"ok": False, "error": "invalid", "message": str(error)})
+            except RequestValidationError as error:
+                return JSONResponse({"ok": False, "error": "invalid", "message": _problem(error.body)})
+
+        return answer
+
+
+def _problem(body: Any) -> str:
+    # The model refuses the same as the domain does, but only the domain has a sentence for it.
+    if isinstance(body, dict) and {"title", "turns"} <= set(body):
+        return conversation.fault(body["title"], body["turns"]) or UNREADABLE
+    return UNREADABLE
+
+
+def poster(router: APIRouter, studio: Studio) -> Callable[[str, Callable[[Studio, Any], Answer], type[Given]], None]:
+    """What puts a handler behind a path: `post(path, handler, model)`."""
+
+    def post(path: str, handler: Callable[[Studio, Any], Answer], model: type[Given]) -> None:
+        def endpoint(given: Any) -> Answer:
+            return handler(studio, given)
+
+        endpoint.__annotations__["given"] = model
+        router.post(f"/{path}", name=handler.__name__)(endpoint)
+
+    return post
