@@ -1,4 +1,4 @@
-// The way to Python: JSON over POST, ten seconds at most. Everything that is not an answer is thrown, with its status.
+// The way to Python: JSON over POST, ten seconds at most, two minutes for what is done with many at once. Everything that is not an answer is thrown, with its status.
 const KEEPALIVE = 60_000;                            // browsers send at most 64 kB after the page has gone
 
 export class NoAnswer extends Error {
@@ -6,17 +6,19 @@ export class NoAnswer extends Error {
 }
 
 export function wire(root = "/studio/") {
-  async function ask(path, body, last = false) {
+  async function ask(path, body, last = false, patience = 10_000) {
     const text = JSON.stringify(body);
     const answer = await fetch(root + path, {
       method: "POST", headers: { "content-type": "application/json" }, body: text,
-      keepalive: last && text.length * 3 < KEEPALIVE, signal: AbortSignal.timeout(10_000),
+      keepalive: last && text.length * 3 < KEEPALIVE, signal: AbortSignal.timeout(patience),
     }).catch(() => { throw new NoAnswer(path, 0); });
     if (!answer.ok) throw new NoAnswer(path, answer.status);
     return answer.json();
   }
   const names = ["list", "load", "save", "history", "new", "duplicate", "remove", "recover", "character", "sheet"];
-  return Object.fromEntries(names.map(name => [name, (body, last) => ask(name, body, last)]));
+  const many = ["found", "about", "tag", "flag", "move", "bin", "find", "replace", "undo"];
+  return { ...Object.fromEntries(names.map(name => [name, (body, last) => ask(name, body, last)])),
+    many: Object.fromEntries(many.map(name => [name, body => ask(`many/${name}`, body, false, 120_000)])) };
 }
 
 const KEPT = "your words are kept in this window.";
@@ -27,6 +29,14 @@ export function whyNot(error) {
   if (error instanceof NoAnswer) return `Not saved yet: the studio does not answer, but ${KEPT} Start it again; saving then goes on by itself.`;
   console.error(error);                              // a fault of the editor's own must be seen, and must not read as saved
   return `Not saved: the editor stumbled, but ${KEPT} Press Save again.`;
+}
+/** Why it is not known whether something was done to many: it was one step, so there is no half of it. */
+export function whyUnknown(error) {
+  if (error.status === 401) return "The studio was started anew. Nothing was changed. Open it from its icon, then try again.";
+  if (error.status) return `The studio could not do this (${error.status}). Nothing was changed. Try again; if it stays so, start the studio anew.`;
+  if (error instanceof NoAnswer) return "The studio does not answer. All of it was done, or nothing. Start it again, then try again; nothing is done twice.";
+  console.error(error);
+  return "The editor stumbled. Look at the list to see what was done. Nothing is lost.";
 }
 /** Why something could not be shown. */
 export function whyMissing(error, what) {

@@ -75,11 +75,11 @@ class Selection:
 
     def about(self, ids: Iterable[str]) -> About:
         """What these conversations bear now; a tag in the spelling that most of them have."""
-        spoken = [conversation.from_body(head.id, head.body) for head in self._live(ids)]
-        spellings = Counter(tag for one in spoken for tag in one.tags)
+        marks = [(one.tags, one.flag) for head in self._live(ids) for one in (conversation.from_body(head.id, head.body),)]
+        spellings = Counter(tag for borne, _ in marks for tag in borne)
         names = {conversation.findable(tag): tag for tag, _ in reversed(spellings.most_common())}
-        borne = Counter(names[key] for one in spoken for key in {conversation.findable(tag) for tag in one.tags})
-        return About(dict(sorted(borne.items())), dict(Counter(one.flag for one in spoken)))
+        counts = Counter(names[key] for borne, _ in marks for key in {conversation.findable(tag) for tag in borne})
+        return About(dict(sorted(counts.items())), dict(Counter(flag for _, flag in marks)))
 
     def tag(self, op: str, ids: Iterable[str], add: Sequence[str] = (), drop: Sequence[str] = ()) -> int:
         """Add tags and take others off."""
