@@ -61,7 +61,7 @@ export function mount(root, { persona = null, onsaved = () => {}, onbring = () =
     const { id } = desk;
     if (!(await desk.saver.flush())) return;
     sure(await api.remove({ id }));
-    await desk.close();
+    await shut();
     await list.refresh();
     channel.postMessage({ list: who });
     if (list.first()) await choose(list.first(), false);
@@ -82,9 +82,14 @@ export function mount(root, { persona = null, onsaved = () => {}, onbring = () =
   /** The open conversation follows what was done to it elsewhere; it is closed where it is in the bin or another's now. */
   async function settleOpen(why) {
     const { id } = desk, answer = id && await api.load({ id });
-    if (!id || id !== desk.id) return;
+    if (!id || id !== desk.id || !desk.saver.idle) return;   // what is being typed is merged by its own save
     if (answer.ok === true && answer.persona === who) return desk.follow(answer.rev, why);
-    if (answer.ok === true || answer.error === "missing") await desk.close();
+    if (answer.ok === true || answer.error === "missing") await shut();
+  }
+  /** Closes the open conversation for good: no line stays in view that nobody would save. */
+  async function shut() {
+    await desk.close();
+    desk.say(el("p", { class: "ps-lead" }, "This conversation is not in this list any more. Choose another one."));
   }
   // The panel below the band brought something in (then `detail` is the first of it) or took it back.
   addEventListener("studio:changed", ({ detail }) => attempt(async () => {

@@ -13,7 +13,7 @@ export function many(api, shelf, { root, flush, toast, announce, changed }) {
   let on = false, busy = false, ticked = new Set(), anchor = null, base = new Set(), ticket = 0;
 
   // --- parts
-  const select = button("Select", "", () => { start(); shelf.list.focus(); }, { class: "ps-small", title: "Choose several conversations" });
+  const select = button("Select", "", () => { start(); (shelf.total ? shelf.list : undo).focus(); }, { class: "ps-small", title: "Choose several conversations" });
   const all = button("All", "", () => everything(), { class: "ps-small", "aria-label": "Choose all that are found" });
   const none = button("None", "", () => tick([], true), { class: "ps-small", "aria-label": "Choose none" });
   const lead = el("div", { class: "ps-leadacts" }, select, all, none);
@@ -93,7 +93,7 @@ export function many(api, shelf, { root, flush, toast, announce, changed }) {
   const handled = e => { e.preventDefault(); return true; };
   shelf.picker({
     get on() { return on; }, has: id => ticked.has(id),
-    painted() { select.hidden = on || !shelf.total; },
+    painted() { select.hidden = on || !(shelf.total || last()); },
     click(e, i) {
       if (!on && !e.shiftKey && !control(e)) return false;
       if (e.shiftKey) attempt(() => reach(i).then(() => shelf.reveal(i))); else { toggle(i); shelf.reveal(i); }
@@ -172,25 +172,29 @@ export function many(api, shelf, { root, flush, toast, announce, changed }) {
   const choice = (word, act) => el("button", { type: "button", class: "ps-choice", onclick: act }, word);
 
   async function tagging() {
-    const chosen = ids(), { tags } = sure(await api.many.about({ ids: chosen }));
+    const chosen = ids();
     const input = el("input", { type: "text", id: "ps-newtags", class: "ps-input", maxlength: "600", autocomplete: "off" });
-    const boxes = Object.entries(tags).map(([tag, n]) => {
+    const known = el("fieldset", { class: "ps-ticks", hidden: true }, el("legend", {}, "Tags they have now"));
+    const form = el("form", { class: "ps-ask", onsubmit: e => { e.preventDefault(); go(); } }, el("label", { class: "ps-asklabel", for: "ps-newtags" }, "New tags, with commas between them"), input, known,
+      el("div", { class: "ps-acts" }, el("button", { type: "submit", class: "ps-button ps-filled" }, "Change the tags")));
+    const { box, tell } = ask(`Tags of ${conversations(chosen.length)}`, form);
+    let boxes = [];
+    const go = async () => {
+      const asked = boxes.filter(({ box: b }) => b.asked), typed = input.value.split(",").map(word => word.trim()).filter(Boolean);
+      const add = [...typed, ...asked.filter(({ box: b }) => b.checked).map(({ tag }) => tag)], drop = asked.filter(({ box: b }) => !b.checked).map(({ tag }) => tag);
+      if (!add.length && !drop.length) return input.focus();
+      if (await act("tag", { ids: chosen, add, drop }, n => `The tags of ${conversations(n)} were changed.`, { tell })) box.close();
+      return null;
+    };
+    input.focus();
+    const about = await api.many.about({ ids: chosen }).then(sure).catch(error => tell(error.sentence ?? whyMissing(error, "Their tags")));
+    boxes = Object.entries(about?.tags ?? {}).map(([tag, n]) => {
       const box = el("input", { type: "checkbox", onchange: () => { box.asked = true; } });
       box.checked = n === chosen.length; box.indeterminate = n < chosen.length;
       return { tag, box, row: el("label", { class: "ps-tick" }, box, el("span", {}, tag), el("small", {}, box.checked ? "all of them" : `${n.toLocaleString("en")} of ${chosen.length.toLocaleString("en")}`)) };
     });
-    const go = async e => {
-      e.preventDefault();
-      const asked = boxes.filter(({ box }) => box.asked), typed = input.value.split(",").map(word => word.trim()).filter(Boolean);
-      const add = [...typed, ...asked.filter(({ box }) => box.checked).map(({ tag }) => tag)], drop = asked.filter(({ box }) => !box.checked).map(({ tag }) => tag);
-      if (!add.length && !drop.length) return input.focus();
-      if (await act("tag", { ids: chosen, add, drop }, n => `The tags of ${conversations(n)} were changed.`, { tell })) box.close();
-    };
-    const known = boxes.length ? [el("fieldset", { class: "ps-ticks" }, el("legend", {}, "Tags they have now"), ...boxes.map(({ row }) => row))] : [];
-    const form = el("form", { class: "ps-ask", onsubmit: go }, el("label", { class: "ps-asklabel", for: "ps-newtags" }, "New tags, with commas between them"), input, ...known,
-      el("div", { class: "ps-acts" }, el("button", { type: "submit", class: "ps-button ps-filled" }, "Change the tags")));
-    const { box, tell } = ask(`Tags of ${conversations(chosen.length)}`, form);
-    input.focus();
+    known.append(...boxes.map(({ row }) => row));
+    known.hidden = !boxes.length;
   }
   async function state() {
     const chosen = ids(), pick = (flag, words) => act("flag", { ids: chosen, flag }, n => words(conversations(n)), { tell }).then(done => done && box.close());
@@ -205,12 +209,15 @@ export function many(api, shelf, { root, flush, toast, announce, changed }) {
     box.querySelector(".ps-choice")?.focus();
   }
   async function replacing() {
-    const chosen = ids(), view = places(api, chosen, (body, words, tell) => act("replace", body, words, { tell }).then(done => { if (done) box.close(); return done; }));
+    const chosen = ids(), stored = flush();           // the places are to be those of what stands on the page
+    const view = places(api, chosen, stored, (body, words, tell) => act("replace", body, words, { tell }).then(done => { if (done) box.close(); return done; }));
     const { box, tell } = ask(`Replace in ${conversations(chosen.length)}`, view.node);
     view.begin(tell);
     box.classList.add("ps-wider");
   }
-  const bin = () => act("bin", { ids: ids() }, n => `${conversations(n)} moved to the bin. ${n === 1 ? "It stays" : "They stay"} there for 30 days.`, { away: true });
+  function bin() {
+    return act("bin", { ids: ids() }, n => `${conversations(n)} moved to the bin. ${n === 1 ? "It stays" : "They stay"} there for 30 days.`, { away: true });
+  }
 
   all.hidden = none.hidden = true;
   return { leave, get ticked() { return ticked; } };

@@ -6,8 +6,8 @@ const { wellFormed } = await import("./turns.js" + version);
 const { whyMissing } = await import("./wire.js" + version);
 const CHUNK = 100, PAUSE = 250;
 
-/** The inside of the dialog. `replace(body, words, tell)` does it and resolves to whether it was done. */
-export function places(api, ids, replace) {
+/** The inside of the dialog. `stored`: resolves when what was being typed is stored; `replace(body, words, tell)` does it and resolves to whether it was done. */
+export function places(api, ids, stored, replace) {
   let rows = [], off = new Set(), shown = 0, asked = null, timer = 0, looking = false, again = false, fault = "", tell = () => {};
   const field = (id, label) => [el("label", { class: "ps-asklabel", for: id }, label), el("input", { type: "text", id, class: "ps-input", maxlength: "1000", autocomplete: "off" })];
   const [findLabel, find] = field("ps-replace-find", "Find"), [withLabel, other] = field("ps-replace-with", "Replace with");
@@ -34,6 +34,7 @@ export function places(api, ids, replace) {
     const wanted = { text: wellFormed(find.value), case: exact.checked, whole: whole.checked };
     if (!wanted.text) return show(null, []);
     try {
+      await stored;
       const answer = await api.many.find({ ids, ...wanted });
       if (again) return;
       if (answer.ok !== true) { show(null, []); tell(answer.message); return; }
@@ -56,7 +57,7 @@ export function places(api, ids, replace) {
   function line(row, i) {
     const box = el("input", { type: "checkbox", tabindex: i ? "-1" : "0", "data-i": i }), after = el("ins", {}, other.value);
     box.checked = !off.has(i);
-    const where = [row.title || "No title yet", row.line ? `line ${row.line}` : "title"].join(", ");
+    const where = `${row.line ? `Line ${row.line}` : "Title"} · ${row.title || "No title yet"}`;
     return el("label", { class: "ps-place" }, box, el("span", { class: "ps-where" }, where), el("span", { class: "ps-text" }, row.lead, el("del", {}, row.words), after, row.tail));
   }
   function count() {
