@@ -3,8 +3,8 @@
 // The query of this file's address goes on to the others, so that a new version of the studio never meets an old half in a browser's cache.
 const version = new URL(import.meta.url).search;
 const from = name => import(`./editor/${name}.js${version}`);
-const [{ el, button, toasts, keysDialog, KEYS, chord }, { line }, { drafts }, { wire, whyMissing }, { shelf }, { page }, { character }, { history }] =
-  await Promise.all(["parts", "turns", "drafts", "wire", "shelf", "page", "character", "history"].map(from));
+const [{ el, button, toasts, keysDialog, KEYS, chord }, { line }, { drafts }, { wire, whyMissing }, { shelf }, { page }, { character }, { history }, { many }] =
+  await Promise.all(["parts", "turns", "drafts", "wire", "shelf", "page", "character", "history", "many"].map(from));
 
 export function mount(root, { persona = null, onsaved = () => {}, onbring = () => {}, api = wire() } = {}) {
   if (root.editor) return root.editor;               // js_on_load may run again
@@ -21,6 +21,7 @@ export function mount(root, { persona = null, onsaved = () => {}, onbring = () =
   const desk = page(api, { announce, toast: (...all) => toast(...all), keys: () => help.showModal(), history: () => attempt(showHistory, "The history"), drawer: () => drawer(true),
     leave: what => attempt(what === "remove" ? remove : duplicate, "This conversation"),
     saved: (id, rev, now) => { list.patch(id, now); channel.postMessage({ id, rev }); onsaved({ id, rev }); } });
+  const lot = many(api, list, { root, flush: () => desk.saver.flush(), toast: (...all) => toast(...all), announce, changed: manyChanged });
   const past = history({ names: () => names, now: () => ({ id: desk.id, rev: desk.rev, ...desk.now, ...desk.marks }), use: desk.use,
     ask: async before => sure(await api.history({ id: desk.id, before, limit: 100 })).revisions, fail: error => toast(error.sentence ?? whyMissing(error, "The history")) });
   root.replaceChildren(list.node, desk.node, margin.node, curtain, help, past.node, heard);
@@ -62,7 +63,7 @@ export function mount(root, { persona = null, onsaved = () => {}, onbring = () =
     const { id } = desk;
     if (!(await desk.saver.flush())) return;
     sure(await api.remove({ id }));
-    await desk.close();
+    await shut();
     await list.refresh();
     channel.postMessage({ list: who });
     if (list.first()) await choose(list.first(), false);
@@ -71,6 +72,26 @@ export function mount(root, { persona = null, onsaved = () => {}, onbring = () =
   function bring() {
     drawer(false);
     onbring();
+  }
+  /** Something was done with many at once, the open one perhaps among them; `to` is a character that received some. */
+  async function manyChanged(to = null) {
+    await settleOpen("Changed together with others.");
+    await list.refresh();
+    if (!desk.id && list.first()) { await desk.open(list.first(), null); list.mark(list.first()); }
+    for (const each of new Set([who, to ?? who])) channel.postMessage({ list: each, many: true });
+    onsaved({ persona: who });
+  }
+  /** The open conversation follows what was done to it elsewhere; it is closed where it is in the bin or another's now. */
+  async function settleOpen(why) {
+    const { id } = desk, answer = id && await api.load({ id });
+    if (!id || id !== desk.id || !desk.saver.idle) return;   // what is being typed is merged by its own save
+    if (answer.ok === true && answer.persona === who) return desk.follow(answer.rev, why);
+    if (answer.ok === true || answer.error === "missing") await shut();
+  }
+  /** Closes the open conversation for good: no line stays in view that nobody would save. */
+  async function shut() {
+    await desk.close();
+    desk.say(el("p", { class: "ps-lead" }, "This conversation is not in this list any more. Choose another one."));
   }
   // The panel below the band brought something in (then `detail` is the first of it) or took it back.
   addEventListener("studio:changed", ({ detail }) => attempt(async () => {
@@ -82,6 +103,7 @@ export function mount(root, { persona = null, onsaved = () => {}, onbring = () =
   // --- which character
   async function refresh(id) {
     const mine = ++ticket;
+    if (id !== who) lot.leave();
     who = id; ready = false;
     await Promise.all([desk.close(), margin.flush()]);
     if (mine !== ticket) return;
@@ -102,7 +124,7 @@ export function mount(root, { persona = null, onsaved = () => {}, onbring = () =
     const wanted = window.studioOpen;                // a line asked for before the editor was there
     window.studioOpen = null;
     if (wanted) return jump(wanted);
-    const start = drafts.ofPersona(id) ?? drafts.last(id), there = start && (await api.load({ id: start }).catch(() => null))?.ok === true;
+    const start = drafts.ofPersona(id) ?? drafts.last(id), there = start && (await api.load({ id: start }).catch(() => null))?.persona === id;
     if (mine === ticket && (there || list.first())) await choose(there ? start : list.first(), false);
   }
   async function jump({ conversation, turn }) {
@@ -156,6 +178,7 @@ export function mount(root, { persona = null, onsaved = () => {}, onbring = () =
   channel.onmessage = ({ data }) => {
     if (!root.isConnected) return;
     if (data.list === who) list.refresh().then(() => desk.id && list.mark(desk.id));
+    if (data.many && data.list === who) settleOpen("Changed in another window.").catch(() => {});
     if (data.id && data.id === desk.id) desk.follow(data.rev).catch(() => {});     // the next save finds out anyway
   };
   const hurry = () => { drafts.flush(); desk.saver.save(true); margin.saver.save(true); };

@@ -4,7 +4,7 @@ const { el, button } = await import("./parts.js" + version);
 const { wellFormed } = await import("./turns.js" + version);
 export const STATES = [["", "Not yet checked"], ["needs work", "Needs work"], ["finished", "Finished"]];
 export const stateWord = flag => (STATES.find(([value]) => value === flag) ?? STATES[0])[1];
-const LONGEST = 200;
+const LONGEST = 60;
 const plain = value => ({ tags: [...(value.tags ?? [])], flag: value.flag ?? "" });
 const alike = (a, b) => a.toLowerCase() === b.toLowerCase();
 const has = (tags, tag) => tags.some(each => alike(each, tag));

@@ -284,13 +284,16 @@ export function page(api, { announce, toast, saved, keys, history, leave, drawer
     node, run, open, close, say, use, saver,
     get id() { return doc?.id ?? null; }, get rev() { return doc?.rev ?? 0; }, get now() { return now; }, get ground() { return ground; }, get past() { return past; }, get marks() { return marking.now; },
     name(who, given) { persona = who; names = given; if (doc) render(); else paintFoot(); },
-    /** Another window saved: an idle one follows without moving its caret. */
-    async follow(rev) {
+    /** Something else has stored it: an idle window follows without moving its caret. */
+    async follow(rev, why = "Changed in another window.") {
       if (!doc || rev <= doc.rev || !saver.idle) return;
       const { id } = doc, answer = await api.load({ id });
       if (answer.ok !== true || doc?.id !== id || !saver.idle) return;
-      past.note(spot()); now = ground = { title: answer.title, turns: received(answer.turns) }; doc.rev = answer.rev; marking.settle(answer); render();
-      announce(`Changed in another window. ${plural(now.turns.length, "line", "lines")} now.`);
+      const head = { title: answer.title, turns: received(answer.turns) };
+      doc.rev = answer.rev; marking.settle(answer);
+      if (sameText(head, now)) return;
+      past.note(spot()); now = ground = head; render();
+      announce(`${why} ${plural(now.turns.length, "line", "lines")} now.`);
     },
   };
 }

@@ -106,7 +106,7 @@ export const KEYS = [
   ["Alt+PageUp", "Previous conversation", "previous"], ["Alt+PageDown", "Next conversation", "next"], ["F1", "This list of keys", "help"],
 ];
 const ALSO = [["↑ or ↓ at the edge of a line", "The line above or below"], ["Backspace at the start", "Merge with the line above"],
-  ["Escape", "To the list of conversations"], ["?", "This list of keys, outside a field"]];
+  ["Escape", "To the list of conversations"], ["Space in the list", "Choose a conversation"], ["Shift + ↑ or ↓ in the list", "Choose several"], [`${mac ? "⌘" : "Ctrl"} + A in the list`, "Choose all that are found"], ["?", "This list of keys, outside a field"]];
 // The letter the layout types (QWERTZ, AZERTY), else the key's place (Cyrillic, Option on a Mac).
 const letter = e => (/^[a-z]$/i.test(e.key) ? e.key : /^Key[A-Z]$/.test(e.code) ? e.code[3] : null)?.toLowerCase();
 export const chord = e => [(mac ? e.metaKey : e.ctrlKey) && "Control", e.altKey && "Alt", e.shiftKey && "Shift", letter(e) ?? e.key].filter(Boolean).join("+");

@@ -7,21 +7,23 @@ const ROW = 66, PAGE = 100;
 /** choose(id, focus) is called with the conversation somebody wants; `listed` after each answer. */
 export function shelf(api, { choose, create, bring, listed }) {
   let persona = null, open = null, query = "", total = 0, pages = new Map(), active = 0, epoch = 0, asking = 0, loading = null, broken = false;
+  let pick = null;                                   // who keeps the ticks while several are chosen: many.js
   const search = el("input", { type: "search", class: "ps-find", placeholder: "Find a word or a title", "aria-label": "Find a word or a title", "aria-controls": "ps-list", autocomplete: "off" });
   const found = el("p", { class: "ps-found", role: "status" });
   const runway = el("div", { class: "ps-runway", role: "presentation" });
   const list = el("div", { id: "ps-list", class: "ps-list", role: "listbox", tabindex: "0", "aria-label": "Conversations" }, runway);
   const nothing = el("div", { class: "ps-nothing", hidden: true });
-  const node = el("nav", { class: "ps-shelf", "aria-label": "Conversations" }, search, found, list, nothing,
+  const node = el("nav", { class: "ps-shelf", "aria-label": "Conversations" }, search, el("div", { class: "ps-foundline" }, found), list, nothing,
     button("New conversation", "plus", create, { class: "ps-wide" }), button("Bring in a file", "down", bring, { class: "ps-quiet ps-wide" }));
 
+  const request = () => ({ persona, query });        // what is looked for, without the page
   const row = i => pages.get(Math.floor(i / PAGE))?.[i % PAGE];
   async function page(p) {
     if (pages.has(p)) return;
     pages.set(p, null);
     const mine = epoch;
     let answer = null, fault = null;
-    try { answer = await api.list({ persona, query, offset: p * PAGE, limit: PAGE }); } catch (error) { fault = error; }
+    try { answer = await api.list({ ...request(), offset: p * PAGE, limit: PAGE }); } catch (error) { fault = error; }
     if (mine !== epoch) return;
     if (!answer?.rows) { pages.delete(p); return unread(fault, answer); }
     pages.set(p, answer.rows); total = answer.total; broken = false;
@@ -52,9 +54,10 @@ export function shelf(api, { choose, create, bring, listed }) {
       const r = row(i);
       if (!r) page(Math.floor(i / PAGE));
       rows.push(el("div", { id: `ps-row-${i}`, class: i === active ? "ps-row ps-active" : "ps-row", role: "option", "data-i": i, "aria-setsize": total, "aria-posinset": i + 1,
-        "aria-selected": String(Boolean(r && r.id === open)), style: `top:${i * ROW}px` }, el("b", {}, r ? words(r) : "…"), el("span", {}, r ? below(r) : "")));
+        "aria-selected": String(Boolean(r && (pick?.on ? pick.has(r.id) : r.id === open))), "aria-current": pick?.on && r?.id === open ? "true" : null, style: `top:${i * ROW}px` }, el("b", {}, r ? words(r) : "…"), el("span", {}, r ? below(r) : "")));
     }
     runway.replaceChildren(...rows);
+    pick?.painted();
     if (total) list.setAttribute("aria-activedescendant", `ps-row-${active}`); else list.removeAttribute("aria-activedescendant");
   }
   function reveal(i) {
@@ -96,9 +99,15 @@ export function shelf(api, { choose, create, bring, listed }) {
   }
 
   list.addEventListener("scroll", () => requestAnimationFrame(paint), { passive: true });
-  list.addEventListener("click", e => { const r = e.target.closest(".ps-row"); if (r && row(+r.dataset.i)) { active = +r.dataset.i; choose(row(active).id, false); } });
+  list.addEventListener("click", e => {
+    const r = e.target.closest(".ps-row"), i = r ? +r.dataset.i : -1;
+    if (!row(i) || pick?.click(e, i)) return;
+    active = i;
+    choose(row(i).id, false);
+  });
   list.addEventListener("keydown", e => {
     const jump = { ArrowDown: 1, ArrowUp: -1, PageDown: 8, PageUp: -8, Home: -total, End: total }[e.key];
+    if (pick?.key(e, jump)) return;
     if (jump && !e.altKey) { e.preventDefault(); reveal(active + jump); }
     if (e.key === "Enter" && !e.ctrlKey && !e.metaKey && row(active)) { e.preventDefault(); choose(row(active).id, true); }
   });
@@ -110,5 +119,6 @@ export function shelf(api, { choose, create, bring, listed }) {
     if (hidden && !now) refresh(); else if (!now && pages.size) paint();
     hidden = now;
   }).observe(node);
-  return { node, list, search, refresh, mark, patch, step, first: () => row(0)?.id ?? null, knows: id => at(id) >= 0, get total() { return total; } };
+  return { node, list, search, refresh, mark, patch, step, first: () => row(0)?.id ?? null, knows: id => at(id) >= 0, get total() { return total; },
+    request, row, reveal, paint, get active() { return active; }, picker(given) { pick = given; } };
 }

@@ -1,5 +1,7 @@
-// The way to Python: JSON over POST, ten seconds at most, but for a draft. Everything that is not an answer is thrown, with its status.
+// The way to Python: JSON over POST, ten seconds at most, but for a draft and for what is done with many at once. Everything that is not an
+// answer is thrown, with its status.
 const SPEECH = 900_000;                              // a large model on a small machine takes minutes to wake and to answer
+const MANY = 120_000;
 const KEEPALIVE = 60_000;                            // browsers send at most 64 kB after the page has gone
 
 export class NoAnswer extends Error {
@@ -17,8 +19,10 @@ export function wire(root = "/studio/") {
     return answer.json();
   }
   const names = ["list", "load", "save", "history", "new", "duplicate", "remove", "recover", "character", "sheet", "mark", "tags", "pen", "hush"];
+  const several = ["found", "about", "tag", "flag", "move", "bin", "find", "replace", "undo"];
   const usual = Object.fromEntries(names.map(name => [name, (body, last) => ask(name, body, last)]));
-  return { ...usual, drafts: body => ask("drafts", body, false, SPEECH) };
+  const many = Object.fromEntries(several.map(name => [name, body => ask(`many/${name}`, body, false, MANY)]));
+  return { ...usual, many, drafts: body => ask("drafts", body, false, SPEECH) };
 }
 
 const KEPT = "your words are kept in this window.";
@@ -29,6 +33,14 @@ export function whyNot(error) {
   if (error instanceof NoAnswer) return `Not saved yet: the studio does not answer, but ${KEPT} Start it again; saving then goes on by itself.`;
   console.error(error);                              // a fault of the editor's own must be seen, and must not read as saved
   return `Not saved: the editor stumbled, but ${KEPT} Press Save again.`;
+}
+/** Why it is not known whether something was done to many: it was one step, so there is no half of it. */
+export function whyUnknown(error) {
+  if (error.status === 401) return "The studio was started anew. Nothing was changed. Open it from its icon, then try again.";
+  if (error.status) return `The studio could not do this (${error.status}). Nothing was changed. Try again; if it stays so, start the studio anew.`;
+  if (error instanceof NoAnswer) return "The studio does not answer. All of it was done, or nothing. Start it again, then try again; nothing is done twice.";
+  console.error(error);
+  return "The editor stumbled. Look at the list to see what was done. Nothing is lost.";
 }
 /** Why something could not be shown. */
 export function whyMissing(error, what) {

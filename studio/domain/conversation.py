@@ -15,8 +15,6 @@ LONGEST_TEXT = 100_000  # characters in one turn
 MOST_TURNS = 500
 LONGEST_TITLE = 200
 MOST_OTHERS = 20  # further versions kept of one line
-MOST_TAGS = 100
-LONGEST_TAG = 200
 Flag = Literal["", "needs work", "finished"]
 FLAGS: tuple[Flag, ...] = ("", "needs work", "finished")
 
@@ -110,26 +108,6 @@ def fault(title: Any, turns: Any) -> str:
         if not all(map(_is_unicode, (turn["text"], title, *others))):
             return f"Line {n} holds half a character that can't be stored. Type it again."
         seen.add(turn["id"])
-    return ""
-
-
-def tidy_tags(given: Iterable[str]) -> tuple[str, ...]:
-    """Tags as they are kept: without blanks around them, none empty, none twice whatever its capitals."""
-    kept: dict[str, str] = {}
-    for tag in (" ".join(tag.split()) for tag in given):
-        kept.setdefault(tag.casefold(), tag)
-    kept.pop("", None)
-    return tuple(kept.values())
-
-
-def tags_fault(tags: Any, flag: Any) -> str:
-    """What is wrong with tags and a state, as a sentence; empty when nothing is."""
-    if flag not in FLAGS:
-        return "This state is not known. Choose another one."
-    if not isinstance(tags, list | tuple) or len(tags) > MOST_TAGS:
-        return f"A conversation has at most {MOST_TAGS} tags. Remove one first."
-    if not all(isinstance(tag, str) and len(tag) <= LONGEST_TAG and _is_unicode(tag) for tag in tags):
-        return f"A tag is a word or a few, at most {LONGEST_TAG} characters. Write it shorter."
     return ""
 
 

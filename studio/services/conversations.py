@@ -8,9 +8,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from studio.domain import conversation, mending
+from studio.domain import conversation, mending, tags
 from studio.domain.checks import Kind
-from studio.domain.conversation import Conversation, Turn
+from studio.domain.conversation import Conversation, Flag, Turn
 from studio.domain.errors import NotFound, StudioError
 from studio.domain.revision import Revision
 from studio.services.mirror import Mirror
@@ -54,7 +54,7 @@ class Conversations:
             return {"ok": False, "error": "damaged", "message": str(error)}
         if head is None:
             return {"ok": False, "error": "missing"}
-        return {"ok": True, "id": head.id, "rev": head.rev, "op": head.op, **_shown(head)}
+        return {"ok": True, "id": head.id, "rev": head.rev, "op": head.op, "persona": head.persona, **_shown(head)}
 
     def save(
         self, identifier: str, base: int, op: str, title: str, turns: Any, shrink: bool = False, what: str = "written"
@@ -84,17 +84,17 @@ class Conversations:
         self._mirror.touch(head.persona)
         return _saved(head)
 
-    def mark(self, identifier: str, base: int, tags: Any, flag: Any) -> dict[str, Any]:
-        """Give a conversation these tags and this state; its lines stay as they are. The answers are those of `save`."""
-        fault = conversation.tags_fault(tags, flag)
-        if fault:
-            return {"ok": False, "error": "invalid", "message": f"Not saved: {fault}"}
+    def mark(self, identifier: str, base: int, given: Sequence[str], flag: Flag) -> dict[str, Any]:
+        """Give a conversation these tags and this state; its lines stay as they are. The answers are those of `save`.
+
+        Raises StudioError where a tag can't be kept.
+        """
         with self._records.transaction():
             head = self._find(identifier, "conversation")
             if head is None:
                 return {"ok": False, "error": "missing"}
             before = conversation.from_body(identifier, head.body)
-            after = replace(before, tags=conversation.tidy_tags(tags), flag=flag)
+            after = replace(before, tags=tags.chosen(given, before.tags), flag=flag)
             if head.rev != base:
                 return {**self.load(identifier), "ok": False, "error": "conflict"}
             if after == before:

@@ -18,6 +18,7 @@ from studio.services.conversations import Conversations, first
 from studio.services.folders import Folders, Shelf
 from studio.services.mirror import Mirror, portrait_body
 from studio.services.records import DAY, LIVE, Records
+from studio.services.selection import Selection
 
 IN_BIN = 30 * DAY
 PICTURES = (".svg", ".png", ".jpg", ".webp")
@@ -57,6 +58,7 @@ class Library(Conversations, Folders):
             records = Records(home / "studio.db", lambda: mirror.revisions(home))
             undo.callback(records.close)
             Conversations.__init__(self, records, Mirror(home, records))
+            self.selection = Selection(records, self._mirror)  # many conversations at once
             self._house_sheets()
             self._welcome(bundled)
             for gone in records.forget(time.time() - IN_BIN):

@@ -141,6 +141,10 @@ class Records:
         rows = self._rows(f"SELECT {NAMES} FROM history WHERE id = ? AND rev < ? ORDER BY rev DESC LIMIT ?", identifier, before, limit)
         return [revision for row in rows if (revision := database.whole(row))]
 
+    def carrying(self, op: str) -> int:
+        """How many records have a version, old or new, that was stored under this name."""
+        return int(self._rows("SELECT count(DISTINCT id) FROM history WHERE op = ?", op)[0][0])
+
     def latest(self) -> tuple[int, str]:
         """A number that grows with every version stored, and whose the newest is: the id of a character, empty where there is nothing."""
         rows = self._rows("SELECT n, persona FROM history ORDER BY n DESC LIMIT 1")

@@ -10,7 +10,7 @@ from studio.domain.conversation import Turn
 from studio.domain.errors import NotReady
 from studio.services.drafts import Drafts
 from studio.services.studio import Studio
-from studio.tabs.door import Answer, Door, Given, Id, Lines, One, Text, post
+from studio.tabs.door import Answer, Door, Given, Id, Lines, One, Text, poster
 
 MOST_UNLIKE = 60
 
@@ -39,9 +39,10 @@ def routes(studio: Studio) -> APIRouter:
         drafts.stop(given.id)
         return {"ok": True}
 
-    post(router, studio, "pen", pen, One)
-    post(router, studio, "drafts", draft, Asking)
-    post(router, studio, "hush", hush, One)
+    post = poster(router, studio)
+    post("pen", pen, One)
+    post("drafts", draft, Asking)
+    post("hush", hush, One)
     return router
 
 

@@ -1,4 +1,4 @@
-"""The editor's way in: what its requests are made of, and how a refusal becomes an answer."""
+"""The editor's way in: what its requests are made of, and how a refusal becomes an answer. Its answers are always 200."""
 
 from collections.abc import Callable, Coroutine
 from typing import Annotated, Any, Literal
@@ -77,11 +77,14 @@ def _problem(body: Any) -> str:
     return UNREADABLE
 
 
-def post(router: APIRouter, studio: Studio, path: str, handler: Callable[[Studio, Any], Answer], model: type[Given]) -> None:
-    """Let the editor ask this of `handler`, which is a plain function and so holds nothing else up."""
+def poster(router: APIRouter, studio: Studio) -> Callable[[str, Callable[[Studio, Any], Answer], type[Given]], None]:
+    """What puts a handler behind a path: `post(path, handler, model)`. A handler is a plain function and so holds nothing else up."""
 
-    def endpoint(given: Any) -> Answer:
-        return handler(studio, given)
+    def post(path: str, handler: Callable[[Studio, Any], Answer], model: type[Given]) -> None:
+        def endpoint(given: Any) -> Answer:
+            return handler(studio, given)
 
-    endpoint.__annotations__["given"] = model
-    router.post(f"/{path}", name=handler.__name__)(endpoint)
+        endpoint.__annotations__["given"] = model
+        router.post(f"/{path}", name=handler.__name__)(endpoint)
+
+    return post

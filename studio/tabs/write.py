@@ -6,9 +6,8 @@ never sees a word of it. Its answers are always 200: a refusal is an answer, wit
 
 import hashlib
 import json
-from collections.abc import Callable
 from dataclasses import replace
-from typing import Annotated, Any
+from typing import Annotated
 
 import gradio as gr
 from fastapi import APIRouter
@@ -20,8 +19,8 @@ from studio.domain.errors import NotFound
 from studio.domain.persona import Persona
 from studio.services.studio import Studio
 from studio.settings import Settings
-from studio.tabs import bring, door, take
-from studio.tabs.door import Answer, Door, Given, Id, Lines, One, Text, Title
+from studio.tabs import bring, many, take
+from studio.tabs.door import Answer, Door, Given, Id, Lines, One, Text, Title, poster
 from studio.tabs.wiring import go
 
 COPY = " (copy)"
@@ -205,9 +204,7 @@ def routes(studio: Studio) -> APIRouter:
     """The editor's endpoints, for the app to put under /studio."""
     router = APIRouter(route_class=Door)
 
-    def post(path: str, handler: Callable[[Studio, Any], Answer], model: type[Given]) -> None:
-        door.post(router, studio, path, handler, model)
-
+    post = poster(router, studio)
     post("list", list_conversations, Listing)
     post("load", load, One)
     post("save", save, Saving)
@@ -220,6 +217,7 @@ def routes(studio: Studio) -> APIRouter:
     post("recover", recover, One)
     post("character", character, One)
     post("sheet", save_sheet, SavingSheet)
+    router.include_router(many.routes(studio, Listing, list_conversations), prefix="/many")
     return router
 
 
