@@ -1,8 +1,11 @@
 """Which conversations could be nearly the same, found without comparing each with each; and how alike all of them are, as a map."""
 
 import math
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
+
+from studio.domain.words import words
 
 SHINGLE = 3  # words
 SAME = 0.85  # of the words two conversations have together
@@ -13,6 +16,8 @@ SHARED = 1 - SHINGLE * (1 - SAME)
 MOST = 30  # conversations one other is compared with: a bound for conversations that are all alike
 FEWEST = 8  # words below which likeness says nothing
 ROUNDS = 24  # of the power iteration; a picture needs no more
+
+_UNSPACED = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\U00020000-\U0003ffff]")  # Thai to Chinese
 
 Vector = dict[int, float]
 
@@ -49,16 +54,31 @@ def layout(texts: Sequence[Sequence[str]]) -> list[tuple[float, float]]:
     The first two principal components of the TF-IDF vectors (G. Salton and C. Buckley, Term-Weighting Approaches in Automatic Text
     Retrieval, 1988), by power iteration from a fixed start, so that the same texts always give the same map.
     """
-    vectors = _vectors(texts)
-    if len(vectors) < 3:
-        return [(0.0, 0.0)] * len(vectors)
-    mean = _mean(vectors)
-    across = _component(vectors, mean, [])
-    down = _component(vectors, mean, [across])
-    return list(zip(_scaled(_scores(vectors, mean, across)), _scaled(_scores(vectors, mean, down)), strict=True))
+    weighed = vectors(texts)
+    if len(weighed) < 3:
+        return [(0.0, 0.0)] * len(weighed)
+    mean = _mean(weighed)
+    across = _component(weighed, mean, [])
+    down = _component(weighed, mean, [across])
+    return list(zip(_scaled(_scores(weighed, mean, across)), _scaled(_scores(weighed, mean, down)), strict=True))
 
 
-def _vectors(texts: Sequence[Sequence[str]]) -> list[Vector]:
+def nearness(weighed: Sequence[Vector], n: int) -> list[float]:
+    """How alike each of these texts is to the n-th: the cosine of their vectors, from 0 (no rare word together) to 1."""
+    return [_dot(weighed[n], vector) for vector in weighed]
+
+
+def pieces(text: str) -> list[str]:
+    """The words of a text; where a script writes no spaces, the pairs of its letters stand for them."""
+    return [piece for word in words(text) for piece in (_pairs(word) if _UNSPACED.search(word) else (word,))]
+
+
+def _pairs(word: str) -> list[str]:
+    return [word[n : n + 2] for n in range(max(1, len(word) - 1))]
+
+
+def vectors(texts: Sequence[Sequence[str]]) -> list[Vector]:
+    """The TF-IDF vector of each text (as words), of length 1; a text that shares no word with another has an empty one."""
     counts = [Counter(text) for text in texts]
     homes = Counter(word for count in counts for word in count)
     # A word of one text alone says nothing about likeness; one of nearly all texts neither.

@@ -16,6 +16,7 @@ from studio.domain.revision import Revision, canonical
 from studio.services import mirror, storage
 from studio.services.conversations import Conversations, first
 from studio.services.folders import Folders, Shelf
+from studio.services.index import Index
 from studio.services.mirror import Mirror, portrait_body
 from studio.services.records import DAY, LIVE, Records
 
@@ -56,7 +57,7 @@ class Library(Conversations, Folders):
             undo.callback(self._lock.release)
             records = Records(home / "studio.db", lambda: mirror.revisions(home))
             undo.callback(records.close)
-            Conversations.__init__(self, records, Mirror(home, records))
+            Conversations.__init__(self, records, Mirror(home, records), Index(home / "index.db", records))
             self._house_sheets()
             self._welcome(bundled)
             for gone in records.forget(time.time() - IN_BIN):
@@ -66,7 +67,8 @@ class Library(Conversations, Folders):
             undo.pop_all()
 
     def close(self) -> None:
-        """Write the plain copies, close the database and let the next studio in."""
+        """Write the plain copies, close the database and what was derived from it, and let the next studio in."""
+        self.index.close()
         self._mirror.close()
         self._records.close()
         self._lock.release()

@@ -21,6 +21,7 @@ from studio.domain import conversation
 from studio.domain.conversation import LONGEST_TEXT, LONGEST_TITLE, MOST_OTHERS, MOST_TURNS
 from studio.domain.errors import NotFound, StudioError
 from studio.domain.persona import Persona
+from studio.domain.wanted import Filters, Length, State
 from studio.services.studio import Studio
 from studio.settings import Settings
 from studio.tabs import bring, take
@@ -82,10 +83,15 @@ class Copying(Given):
 
 
 class Listing(Given):
-    """A page of the list; `query` is looked for in the title and in every line."""
+    """A page of the list; `query` is looked for in the title and in every line, `like` is the conversation the others shall be near to."""
 
     persona: Id
     query: Annotated[str, Field(max_length=200)] = ""
+    tag: Annotated[str, Field(max_length=LONGEST_TEXT)] = ""
+    flag: State = ""
+    length: Length = ""
+    drafted: bool = False
+    like: Annotated[str, Field(max_length=64)] = ""
     offset: Annotated[int, Field(ge=0)] = 0
     limit: Annotated[int, Field(ge=1, le=200)] = 100
 
@@ -168,7 +174,14 @@ def _problem(body: Any) -> str:
 
 def list_conversations(studio: Studio, given: Listing) -> Answer:
     """A page of the list."""
-    return studio.library.listing(given.persona, given.query, given.offset, given.limit)
+    nearest = studio.similar.nearest(given.persona, given.like) if given.like else None
+    filters = Filters(given.tag, given.flag, given.length, given.drafted)
+    return studio.library.listing(given.persona, given.query, given.offset, given.limit, filters, nearest)
+
+
+def tags(studio: Studio, given: One) -> Answer:
+    """A character's tags and how many conversations bear each."""
+    return {"ok": True, "tags": [{"tag": tag, "count": count} for tag, count in studio.library.tags(given.id)]}
 
 
 def load(studio: Studio, given: One) -> Answer:
@@ -255,6 +268,7 @@ def routes(studio: Studio) -> APIRouter:
         router.post(f"/{path}", name=handler.__name__)(endpoint)
 
     post("list", list_conversations, Listing)
+    post("tags", tags, One)
     post("load", load, One)
     post("save", save, Saving)
     post("history", history, Earlier)
