@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from studio.domain import likeness
 from studio.domain.conversation import Conversation
@@ -10,6 +11,15 @@ from studio.domain.likeness import Vector
 from studio.services.library import Library
 
 GONE = "This conversation is not here any more, so nothing can be compared with it. Nothing was changed. Choose another one."
+
+BY_WORDS = "Compared by their words."
+
+
+class Nearest(NamedTuple):
+    """The ids of conversations, the nearest first, and a sentence that says by what they were compared."""
+
+    ids: list[str]
+    compared: str
 
 
 class Similar:
@@ -20,15 +30,15 @@ class Similar:
         self._lock = threading.Lock()
         self._weighed: tuple[str, int, list[str], list[Vector]] = ("", -1, [], [])  # of whom, when, ids, vectors
 
-    def nearest(self, persona_id: str, identifier: str) -> list[str]:
-        """The ids of the conversations that have something in common with this one, the nearest first. Raises NotFound."""
+    def nearest(self, persona_id: str, identifier: str) -> Nearest:
+        """The conversations that have something in common with this one. Raises NotFound."""
         with self._lock:
             ids, weighed = self._weigh(persona_id)
         if identifier not in ids:
             raise NotFound(GONE)
         scores = likeness.nearness(weighed, ids.index(identifier))
         order = sorted(range(len(ids)), key=lambda n: -scores[n])
-        return [ids[n] for n in order if scores[n] > 0 and ids[n] != identifier]
+        return Nearest([ids[n] for n in order if scores[n] > 0 and ids[n] != identifier], BY_WORDS)
 
     def _weigh(self, persona_id: str) -> tuple[list[str], list[Vector]]:
         who, when, ids, weighed = self._weighed

@@ -174,9 +174,12 @@ def _problem(body: Any) -> str:
 
 def list_conversations(studio: Studio, given: Listing) -> Answer:
     """A page of the list."""
-    nearest = studio.similar.nearest(given.persona, given.like) if given.like else None
     filters = Filters(given.tag, given.flag, given.length, given.drafted)
-    return studio.library.listing(given.persona, given.query, given.offset, given.limit, filters, nearest)
+    page = (given.persona, given.query, given.offset, given.limit, filters)
+    if not given.like:
+        return studio.library.listing(*page)
+    nearest = studio.similar.nearest(given.persona, given.like)
+    return {**studio.library.listing(*page, nearest.ids), "compared": nearest.compared}
 
 
 def tags(studio: Studio, given: One) -> Answer:
