@@ -12,7 +12,7 @@ export function filters(api, changed) {
   const choose = name => el("select", { id: `ps-filter-${name}`, onchange: e => set({ [name]: e.target.value }) });
   const [tag, flag, length] = ["tag", "flag", "length"].map(choose);
   const drafted = el("input", { id: "ps-filter-drafted", type: "checkbox", onchange: e => set({ drafted: e.target.checked }) });
-  const field = (name, box) => el("div", { class: "ps-field" }, el("label", { for: box.id }, name), box);
+  const field = (name, box) => el("div", { class: "ps-field" }, el("label", { for: box.id }, name), el("span", { class: "ps-select" }, box));
   const tagField = field("Tag", tag);
   const panel = el("div", { id: "ps-filter", class: "ps-filter", role: "group", "aria-label": "Filter", hidden: true }, tagField, field("State", flag), field("Length", length),
     el("label", { class: "ps-check" }, drafted, "With drafted lines"));
@@ -67,8 +67,8 @@ export function filters(api, changed) {
     clear() { set(NONE); },
     /** Another character: nothing is asked for, and its tags are other ones. */
     show(who) { persona = who; on = NONE; ticket++; fillSelect(tag, [["", "Any"]]); tagField.hidden = true; open(false); paint(); },
-    /** The conversations nearest to this one. */
-    like(id, name) { title = name; set({ like: id }); },
+    /** The conversations nearest to this one, and nothing else asked for. */
+    like(id, name) { title = name; set({ ...NONE, like: id }); },
     /** By what the answer compared. */
     said(sentence) { how.textContent = sentence ?? ""; },
   };

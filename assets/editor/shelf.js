@@ -97,6 +97,7 @@ export function shelf(api, { choose, create, bring, listed }) {
     Object.assign(r, { title: now.title, turns: now.turns.length, opening: now.turns[0]?.text.slice(0, 80) ?? "", flag: now.flag ?? r.flag });
     return paint();
   }
+  function like(id, title) { search.value = ""; filter.like(id, title); }
   async function step(by) {
     reveal(active + by);
     await page(Math.floor(active / PAGE));
@@ -118,5 +119,5 @@ export function shelf(api, { choose, create, bring, listed }) {
     if (hidden && !now) refresh(); else if (!now && pages.size) paint();
     hidden = now;
   }).observe(node);
-  return { node, list, search, refresh, mark, patch, step, like: filter.like, first: () => row(0)?.id ?? null, knows: id => at(id) >= 0, get total() { return total; } };
+  return { node, list, search, refresh, mark, patch, step, like, first: () => row(0)?.id ?? null, knows: id => at(id) >= 0, get total() { return total; } };
 }

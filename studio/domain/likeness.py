@@ -1,9 +1,9 @@
-"""Which conversations could be nearly the same, found without comparing each with each; and how alike all of them are, as a map."""
+"""Which conversations could be nearly the same, found without comparing each with each; how near they are to one; and all of them as a map."""
 
 import math
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from studio.domain.words import words
 
@@ -48,37 +48,46 @@ def _shingles(text: Sequence[str]) -> list[int]:
     return list(dict.fromkeys(map(hash, zip(*(text[n:] for n in range(SHINGLE)), strict=False))))
 
 
+def pieces(text: str) -> set[str]:
+    """The different words of a text; where a script writes no spaces, the pairs of its letters stand for them."""
+    found = set(words(text))
+    if _UNSPACED.search(text):
+        for word in [word for word in found if len(word) > 1 and _UNSPACED.search(word)]:
+            found.remove(word)
+            found.update(word[n : n + 2] for n in range(len(word) - 1))
+    return found
+
+
+def nearness(text: str, others: Iterable[str]) -> list[float]:
+    """How near each of the others is to this text; 0 where they have nothing in common that not nearly all of them have.
+
+    The cosine of vectors in which each word they share weighs by its rarity (K. Sparck Jones, A Statistical Interpretation of Term
+    Specificity and Its Application in Retrieval, 1972), with the number of its words for the length of the other's vector, so that
+    nothing but the shared words has to be kept of any text.
+    """
+    own = pieces(text)
+    found = [(own & all_of, len(all_of)) for all_of in map(pieces, others)]
+    homes = Counter(word for shared, _ in found for word in shared)
+    rarity = {word: math.log(len(found) / at) ** 2 for word, at in homes.items() if at <= 0.5 * len(found) + 1}
+    return [sum(rarity.get(word, 0.0) for word in shared) / math.sqrt(size or 1) for shared, size in found]
+
+
 def layout(texts: Sequence[Sequence[str]]) -> list[tuple[float, float]]:
     """A place for each text (as words) on a map from -1 to 1: what shares its rarer words lies together.
 
     The first two principal components of the TF-IDF vectors (G. Salton and C. Buckley, Term-Weighting Approaches in Automatic Text
     Retrieval, 1988), by power iteration from a fixed start, so that the same texts always give the same map.
     """
-    weighed = vectors(texts)
-    if len(weighed) < 3:
-        return [(0.0, 0.0)] * len(weighed)
-    mean = _mean(weighed)
-    across = _component(weighed, mean, [])
-    down = _component(weighed, mean, [across])
-    return list(zip(_scaled(_scores(weighed, mean, across)), _scaled(_scores(weighed, mean, down)), strict=True))
+    vectors = _vectors(texts)
+    if len(vectors) < 3:
+        return [(0.0, 0.0)] * len(vectors)
+    mean = _mean(vectors)
+    across = _component(vectors, mean, [])
+    down = _component(vectors, mean, [across])
+    return list(zip(_scaled(_scores(vectors, mean, across)), _scaled(_scores(vectors, mean, down)), strict=True))
 
 
-def nearness(weighed: Sequence[Vector], n: int) -> list[float]:
-    """How alike each of these texts is to the n-th: the cosine of their vectors, from 0 (no rare word together) to 1."""
-    return [_dot(weighed[n], vector) for vector in weighed]
-
-
-def pieces(text: str) -> list[str]:
-    """The words of a text; where a script writes no spaces, the pairs of its letters stand for them."""
-    return [piece for word in words(text) for piece in (_pairs(word) if _UNSPACED.search(word) else (word,))]
-
-
-def _pairs(word: str) -> list[str]:
-    return [word[n : n + 2] for n in range(max(1, len(word) - 1))]
-
-
-def vectors(texts: Sequence[Sequence[str]]) -> list[Vector]:
-    """The TF-IDF vector of each text (as words), of length 1; a text that shares no word with another has an empty one."""
+def _vectors(texts: Sequence[Sequence[str]]) -> list[Vector]:
     counts = [Counter(text) for text in texts]
     homes = Counter(word for count in counts for word in count)
     # A word of one text alone says nothing about likeness; one of nearly all texts neither.

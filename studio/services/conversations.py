@@ -13,6 +13,7 @@ from studio.domain.conversation import Conversation, Turn
 from studio.domain.errors import NotFound, StudioError
 from studio.domain.revision import Revision
 from studio.domain.wanted import ALL, Filters, terms
+from studio.services import database
 from studio.services.index import Index
 from studio.services.mirror import Mirror
 from studio.services.records import Damaged, Records
@@ -69,6 +70,11 @@ class Conversations:
 
     def _scan(self, persona_id: str, wanted: Sequence[str], filters: Filters) -> list[str]:
         return [head.id for head in self._records.page(persona_id, wanted, filters, 0, -1)[1]]
+
+    def texts(self, persona_id: str) -> list[tuple[str, str]]:
+        """The ids of a character's conversations and the words of each, titles and lines, in small letters."""
+        known = self.index.texts(persona_id)
+        return [(head.id, database.words(head)) for head in self._records.shelf(persona_id, "conversation")] if known is None else known
 
     def tags(self, persona_id: str) -> list[tuple[str, int]]:
         """The tags of a character's conversations, and how many bear each, in the order of the alphabet."""

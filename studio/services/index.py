@@ -77,6 +77,14 @@ class Index:
         counted = "SELECT tag, count(*) FROM fact JOIN tag USING (row) WHERE persona = ? AND removed = 0 GROUP BY tag"
         return self._ask(lambda db: db.execute(counted, (persona,)).fetchall())
 
+    def texts(self, persona: str) -> list[tuple[str, str]] | None:
+        """The ids of a character's conversations and what a search looks through."""
+        return self._ask(
+            lambda db: db.execute(
+                "SELECT id, words FROM fact JOIN spoken USING (row) WHERE persona = ? AND removed = 0", (persona,)
+            ).fetchall()
+        )
+
     def wait(self) -> None:
         """Returns when nothing is being read in the background."""
         if self._builder.is_alive():
