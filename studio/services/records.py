@@ -181,7 +181,7 @@ class Records:
         with self._lock:
             latest = self.latest()[0]
             rows = self._rows(
-                f"SELECT n, {_JOINED} FROM history JOIN record ON record.id = history.id AND record.rev = history.rev"
+                f"SELECT n, {_JOINED} FROM history CROSS JOIN record ON record.id = history.id AND record.rev = history.rev"
                 " WHERE n > ? AND record.kind = 'conversation' ORDER BY n LIMIT ?",
                 after, limit,
             )  # fmt: skip
