@@ -19,7 +19,7 @@ export function mount(root, { persona = null, onsaved = () => {}, onbring = () =
   const list = shelf(api, { choose, create: () => attempt(create, "A new conversation"), bring, listed });
   const margin = character(api, { saved: (id, sheet) => { names = { ...names, user: sheet.visitor.trim() || "Visitor" }; desk.name(id, names); onsaved({ persona: id }); } });
   const desk = page(api, { announce, toast: (...all) => toast(...all), keys: () => help.showModal(), history: () => attempt(showHistory, "The history"), drawer: () => drawer(true),
-    leave: what => attempt(what === "remove" ? remove : duplicate, "This conversation"),
+    leave: what => attempt({ remove, duplicate, like }[what], "This conversation"),
     saved: (id, rev, now) => { list.patch(id, now); channel.postMessage({ id, rev }); onsaved({ id, rev }); } });
   const lot = many(api, list, { root, flush: () => desk.saver.flush(), toast: (...all) => toast(...all), announce, changed: manyChanged });
   const past = history({ names: () => names, now: () => ({ id: desk.id, rev: desk.rev, ...desk.now, ...desk.marks }), use: desk.use,
@@ -58,6 +58,13 @@ export function mount(root, { persona = null, onsaved = () => {}, onbring = () =
     const { id } = sure(await api.duplicate({ persona: who, id: desk.id }));
     await arrive(id, { turn: 0 });
     toast("This is the copy. The other one stays as it is.");
+  }
+  /** The list becomes what is nearest to the open conversation, as it is stored. */
+  async function like() {
+    const { id, now } = desk;
+    await desk.saver.flush();
+    drawer(true);
+    list.like(id, now.title || now.turns[0]?.text.slice(0, 40) || "No title yet");
   }
   async function remove() {
     const { id } = desk;

@@ -15,7 +15,7 @@ export function frame({ run, says, keys, history, drawer, leave }, { marks, pane
   const lines = el("ol", { class: "ps-lines", "aria-label": "Lines" });
   const tools = el("div", { class: "ps-tools", role: "toolbar", "aria-label": "This line" }, ...TOOLS.map(([name, word]) => act(name, word)));
   const [visitorSays, personaSays] = ["user", "model"].map(role => button("", "plus", () => says(role)));
-  const ends = el("div", { class: "ps-ends" }, button("Duplicate", "copy", () => leave("duplicate")), button("Move to the bin", "bin", () => leave("remove")));
+  const ends = el("div", { class: "ps-ends" }, button("Like this one", "like", () => leave("like")), button("Duplicate", "copy", () => leave("duplicate")), button("Move to the bin", "bin", () => leave("remove")));
   const body = el("div", { class: "ps-body", hidden: true }, offer.box, title, marks, lines, opener, panel, el("div", { class: "ps-foot" }, visitorSays, personaSays), ends);
   const blank = el("div", { class: "ps-blank", hidden: true });
   const node = el("section", { class: "ps-sheet", "aria-label": "Conversation" }, bar, trouble.box, clash.box, body, blank);

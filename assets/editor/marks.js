@@ -19,7 +19,7 @@ export function mergeMarks(base, mine, theirs) {
 /** changed() is called when somebody has changed a mark; known() resolves to the tags to suggest. */
 export function marks({ toast, changed, known }) {
   let now = plain({}), ground = now, suggested = false, shown = 0;
-  const chips = el("ul", { class: "ps-chips", "aria-label": "Tags" }), list = el("datalist", { id: "ps-tags" });
+  const chips = el("ul", { class: "ps-tags", "aria-label": "Tags" }), list = el("datalist", { id: "ps-tags" });
   const field = el("input", { class: "ps-tag", list: "ps-tags", "aria-label": "Add a tag", placeholder: "Add a tag", maxlength: String(LONGEST), autocomplete: "off", title: "Enter or a comma adds it" });
   const state = el("select", { class: "ps-flag", "aria-label": "State of this conversation" }, ...STATES.map(([value, word]) => el("option", { value }, word)));
   const node = el("div", { class: "ps-marks", role: "group", "aria-label": "Tags and state" }, chips, field, list, el("span", { class: "ps-state-of" }, state));

@@ -14,7 +14,7 @@ const WALKS = ["up", "down", "nextVersion", "previousVersion"];   // pressed aga
 export function page(api, { announce, toast, saved, keys, history, leave, drawer }) {
   // --- parts
   const run = name => go(name).catch(error => toast(whyMissing(error, "An earlier version")));
-  const marking = marks({ toast, changed: () => touched(), known: async () => (await api.tags({ id: persona })).tags ?? [] });
+  const marking = marks({ toast, changed: () => touched(), known: async () => ((await api.tags({ id: persona })).tags ?? []).sort((a, b) => b.count - a.count).map(t => t.tag) });
   const assist = help(api, { announce, take, question: () => { const t = now.turns.at(-1); return doc && t?.role === "user" && t.text.trim() ? { id: t.id, persona, turns: now.turns } : null; } });
   const { node, state, redo, bar, trouble, clash, offer, title, lines, tools, settleTools, visitorSays, personaSays, body, blank } = frame({ run, keys, history, drawer, leave, says: role => says(role) }, { marks: marking.node, panel: assist.node, opener: assist.opener });
 

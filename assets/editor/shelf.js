@@ -2,21 +2,23 @@
 const version = new URL(import.meta.url).search;
 const { el, button, plural } = await import("./parts.js" + version);
 const { whyMissing } = await import("./wire.js" + version);
+const { filters } = await import("./filter.js" + version);
 const ROW = 66, PAGE = 100;
 
 /** choose(id, focus) is called with the conversation somebody wants; `listed` after each answer. */
 export function shelf(api, { choose, create, bring, listed }) {
-  let persona = null, open = null, query = "", total = 0, pages = new Map(), active = 0, epoch = 0, asking = 0, loading = null, broken = false;
+  let persona = null, open = null, query = "", total = 0, all = 0, pages = new Map(), active = 0, epoch = 0, asking = 0, loading = null, broken = false;
   let pick = null;                                   // who keeps the ticks while several are chosen: many.js
   const search = el("input", { type: "search", class: "ps-find", placeholder: "Find a word or a title", "aria-label": "Find a word or a title", "aria-controls": "ps-list", autocomplete: "off" });
   const found = el("p", { class: "ps-found", role: "status" });
   const runway = el("div", { class: "ps-runway", role: "presentation" });
   const list = el("div", { id: "ps-list", class: "ps-list", role: "listbox", tabindex: "0", "aria-label": "Conversations" }, runway);
   const nothing = el("div", { class: "ps-nothing", hidden: true });
-  const node = el("nav", { class: "ps-shelf", "aria-label": "Conversations" }, search, el("div", { class: "ps-foundline" }, found), list, nothing,
+  const filter = filters(api, look);
+  const node = el("nav", { class: "ps-shelf", "aria-label": "Conversations" }, search, el("div", { class: "ps-foundline" }, found, filter.toggle), ...filter.parts, list, nothing,
     button("New conversation", "plus", create, { class: "ps-wide" }), button("Bring in a file", "down", bring, { class: "ps-quiet ps-wide" }));
 
-  const request = () => ({ persona, query });        // what is looked for, without the page
+  const request = () => ({ persona, query, ...filter.asked });        // what is looked for, without the page
   const row = i => pages.get(Math.floor(i / PAGE))?.[i % PAGE];
   async function page(p) {
     if (pages.has(p)) return;
@@ -26,8 +28,9 @@ export function shelf(api, { choose, create, bring, listed }) {
     try { answer = await api.list({ ...request(), offset: p * PAGE, limit: PAGE }); } catch (error) { fault = error; }
     if (mine !== epoch) return;
     if (!answer?.rows) { pages.delete(p); return unread(fault, answer); }
-    pages.set(p, answer.rows); total = answer.total; broken = false;
-    listed({ total, query });
+    pages.set(p, answer.rows); total = answer.total; all = answer.all ?? total; broken = false;
+    filter.said(answer.compared);
+    listed({ total, query: query || filter.any });
     paint();
   }
   function unread(fault, answer) {
@@ -37,24 +40,30 @@ export function shelf(api, { choose, create, bring, listed }) {
     listed({ total: null, query });
   }
   function missed() {
-    nothing.hidden = total > 0 || !query;
+    nothing.hidden = total > 0 || !(query || filter.any);
     list.hidden = total === 0;
-    if (!nothing.hidden) nothing.replaceChildren(el("p", {}, `No conversation contains “${query}”.`), button("Clear the search", "", () => { search.value = ""; look(); search.focus(); }));
+    if (nothing.hidden) return;
+    const clear = (word, act) => button(word, "", () => { act(); search.focus(); }), both = query && filter.any ? " under these filters" : "";
+    nothing.replaceChildren(el("p", {}, query ? `No conversation contains “${query}”${both}.` : "No conversation is left under these filters."),
+      ...(query ? [clear("Clear the search", () => { search.value = ""; look(); })] : []), ...(filter.any ? [clear("Clear the filters", () => filter.clear())] : []));
   }
   const words = r => r.title || (r.opening ? r.opening : "No title yet");
   const below = r => `${plural(r.turns, "line", "lines")}${r.tags?.length ? ` · ${r.tags.join(", ")}` : r.title && r.opening ? ` · ${r.opening}` : ""}`;
+  const MARKS = { "needs work": ["ps-mark ps-work", "Needs work"], finished: ["ps-mark ps-done", "Finished"] };
+  const marked = r => { const [look, word] = MARKS[r.flag] ?? []; return word ? [el("em", { class: look }, word), " · "] : []; };
   function paint() {
     if (broken) return;
     missed();
     runway.style.height = `${total * ROW}px`;
-    const count = query ? `${plural(total, "conversation", "conversations")} found` : plural(total, "conversation", "conversations");
+    const count = query || filter.any ? `${total.toLocaleString("en")} of ${plural(all, "conversation", "conversations")}` : plural(total, "conversation", "conversations");
     if (found.textContent !== count) found.textContent = count;
     const first = Math.max(0, Math.floor(list.scrollTop / ROW) - 4), end = Math.min(total, first + Math.ceil(list.clientHeight / ROW) + 8), rows = [];
     for (let i = first; i < end; i++) {
       const r = row(i);
       if (!r) page(Math.floor(i / PAGE));
       rows.push(el("div", { id: `ps-row-${i}`, class: i === active ? "ps-row ps-active" : "ps-row", role: "option", "data-i": i, "aria-setsize": total, "aria-posinset": i + 1,
-        "aria-selected": String(Boolean(r && (pick?.on ? pick.has(r.id) : r.id === open))), "aria-current": pick?.on && r?.id === open ? "true" : null, style: `top:${i * ROW}px` }, el("b", {}, r ? words(r) : "…"), el("span", {}, r ? below(r) : "")));
+        "aria-selected": String(Boolean(r && (pick?.on ? pick.has(r.id) : r.id === open))), "aria-current": pick?.on && r?.id === open ? "true" : null, style: `top:${i * ROW}px` },
+        el("b", {}, r ? words(r) : "…"), el("span", {}, ...(r ? [...marked(r), below(r)] : []))));
     }
     runway.replaceChildren(...rows);
     pick?.painted();
@@ -78,7 +87,7 @@ export function shelf(api, { choose, create, bring, listed }) {
   }
   /** Reads the list anew, for another character too; the place in it is kept for the same one. */
   async function refresh(who = persona) {
-    if (who !== persona) { persona = who; open = null; search.value = query = ""; active = 0; total = 0; list.scrollTop = 0; }
+    if (who !== persona) { persona = who; open = null; search.value = query = ""; active = 0; total = 0; list.scrollTop = 0; filter.show(who); }
     await restart();
   }
   const at = id => { for (const [p, rows] of pages) { const i = rows?.findIndex(r => r.id === id) ?? -1; if (i >= 0) return p * PAGE + i; } return -1; };
@@ -92,6 +101,7 @@ export function shelf(api, { choose, create, bring, listed }) {
     Object.assign(r, { title: now.title, turns: now.turns.length, opening: now.turns[0]?.text.slice(0, 80) ?? "", ...(now.tags && { tags: now.tags, flag: now.flag }) });
     return paint();
   }
+  function like(id, title) { search.value = ""; filter.like(id, title); }
   async function step(by) {
     reveal(active + by);
     await page(Math.floor(active / PAGE));
@@ -119,6 +129,6 @@ export function shelf(api, { choose, create, bring, listed }) {
     if (hidden && !now) refresh(); else if (!now && pages.size) paint();
     hidden = now;
   }).observe(node);
-  return { node, list, search, refresh, mark, patch, step, first: () => row(0)?.id ?? null, knows: id => at(id) >= 0, get total() { return total; },
+  return { node, list, search, refresh, mark, patch, step, like, first: () => row(0)?.id ?? null, knows: id => at(id) >= 0, get total() { return total; },
     request, row, reveal, paint, get active() { return active; }, picker(given) { pick = given; } };
 }

@@ -1,8 +1,11 @@
-"""Which conversations could be nearly the same, found without comparing each with each; and how alike all of them are, as a map."""
+"""Which conversations could be nearly the same, found without comparing each with each; how near they are to one; and all of them as a map."""
 
 import math
+import re
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+
+from studio.domain.words import words
 
 SHINGLE = 3  # words
 SAME = 0.85  # of the words two conversations have together
@@ -13,6 +16,8 @@ SHARED = 1 - SHINGLE * (1 - SAME)
 MOST = 30  # conversations one other is compared with: a bound for conversations that are all alike
 FEWEST = 8  # words below which likeness says nothing
 ROUNDS = 24  # of the power iteration; a picture needs no more
+
+_UNSPACED = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\U00020000-\U0003ffff]")  # Thai to Chinese
 
 Vector = dict[int, float]
 
@@ -41,6 +46,30 @@ def candidates(texts: Sequence[Sequence[str]]) -> Iterator[tuple[int, list[int]]
 
 def _shingles(text: Sequence[str]) -> list[int]:
     return list(dict.fromkeys(map(hash, zip(*(text[n:] for n in range(SHINGLE)), strict=False))))
+
+
+def pieces(text: str) -> set[str]:
+    """The different words of a text; where a script writes no spaces, the pairs of its letters stand for them."""
+    found = set(words(text))
+    if _UNSPACED.search(text):
+        for word in [word for word in found if len(word) > 1 and _UNSPACED.search(word)]:
+            found.remove(word)
+            found.update(word[n : n + 2] for n in range(len(word) - 1))
+    return found
+
+
+def nearness(text: str, others: Iterable[str]) -> list[float]:
+    """How near each of the others is to this text; 0 where they have nothing in common that not nearly all of them have.
+
+    The cosine of vectors in which each word they share weighs by its rarity (K. Sparck Jones, A Statistical Interpretation of Term
+    Specificity and Its Application in Retrieval, 1972), with the number of its words for the length of the other's vector, so that
+    nothing but the shared words has to be kept of any text.
+    """
+    own = pieces(text)
+    found = [(own & all_of, len(all_of)) for all_of in map(pieces, others)]
+    homes = Counter(word for shared, _ in found for word in shared)
+    rarity = {word: math.log(len(found) / at) ** 2 for word, at in homes.items() if at <= 0.5 * len(found) + 1}
+    return [sum(rarity.get(word, 0.0) for word in shared) / math.sqrt(size or 1) for shared, size in found]
 
 
 def layout(texts: Sequence[Sequence[str]]) -> list[tuple[float, float]]:

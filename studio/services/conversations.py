@@ -3,7 +3,6 @@
 import hashlib
 import secrets
 import time
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -13,10 +12,14 @@ from studio.domain.checks import Kind
 from studio.domain.conversation import Conversation, Flag, Turn
 from studio.domain.errors import NotFound, StudioError
 from studio.domain.revision import Revision
+from studio.domain.wanted import ALL, Filters, terms
+from studio.services import database
+from studio.services.index import Index
 from studio.services.mirror import Mirror
 from studio.services.records import Damaged, Records
 
 OPENING = 80  # characters of the first line in a list
+MOST_ALIKE = 50  # of the conversations nearest to one
 GONE = "This conversation is not here any more. Nothing else was changed. Look in the bin."
 CUT = "This would drop more than half of the lines. Nothing was changed. Undo, or remove the lines on purpose."
 
@@ -24,8 +27,8 @@ CUT = "This would drop more than half of the lines. Nothing was changed. Undo, o
 class Conversations:
     """The part of a library that knows dialogue."""
 
-    def __init__(self, records: Records, mirror: Mirror) -> None:
-        self._records, self._mirror = records, mirror
+    def __init__(self, records: Records, mirror: Mirror, index: Index) -> None:
+        self._records, self._mirror, self.index = records, mirror, index
 
     def conversations(self, persona_id: str) -> list[Conversation]:
         """All conversations of a character, as they stand in the list."""
@@ -39,12 +42,46 @@ class Conversations:
         """The character that was written last; empty where there is none."""
         return self._records.latest()[1]
 
-    def listing(self, persona_id: str, query: str = "", offset: int = 0, limit: int = 200) -> dict[str, Any]:
-        """How many conversations contain the words, and one page of them: the newest of the writer's own first, then as they came."""
+    def listing(
+        self, persona_id: str, query: str = "", offset: int = 0, limit: int = 200,
+        filters: Filters = ALL, nearest: Sequence[str] | None = None,
+    ) -> dict[str, Any]:  # fmt: skip
+        """How many conversations there are, how many contain the words and pass the filters, and one page of these.
+
+        The newest of the writer's own come first, then the others as they came; with `nearest`, at most 50 of these, in their order.
+        """
         if self._find(persona_id) is None:
-            return {"total": 0, "rows": []}
-        total, heads = self._records.page(persona_id, conversation.findable(query), max(0, offset), limit)
-        return {"total": total, "rows": [_row(head) for head in heads]}
+            return {"total": 0, "all": 0, "rows": []}
+        with self._records.still():
+            total, heads = self._page(persona_id, terms(query), filters, nearest, max(0, offset), limit)
+            return {"total": total, "all": self._records.count(persona_id, "conversation"), "rows": [_row(head) for head in heads]}
+
+    def _page(
+        self, persona_id: str, wanted: Sequence[str], filters: Filters, nearest: Sequence[str] | None, offset: int, limit: int
+    ) -> tuple[int, list[Revision]]:
+        plain = not wanted and filters == ALL and nearest is None
+        found = None if plain else self.index.search(persona_id, wanted, filters)
+        if nearest is not None:
+            kept = set(self._scan(persona_id, wanted, filters) if found is None else found)
+            found = [identifier for identifier in nearest if identifier in kept][:MOST_ALIKE]
+        if found is None:
+            return self._records.page(persona_id, wanted, filters, offset, limit)
+        return len(found), self._records.some(found[offset : offset + limit])
+
+    def _scan(self, persona_id: str, wanted: Sequence[str], filters: Filters) -> list[str]:
+        return [head.id for head in self._records.page(persona_id, wanted, filters, 0, -1)[1]]
+
+    def texts(self, persona_id: str) -> list[tuple[str, str]]:
+        """The ids of a character's conversations and the words of each, titles and lines, in small letters."""
+        known = self.index.texts(persona_id)
+        return [(head.id, database.words(head)) for head in self._records.shelf(persona_id, "conversation")] if known is None else known
+
+    def tags(self, persona_id: str) -> list[tuple[str, int]]:
+        """The tags of a character's conversations, and how many bear each, in the order of the alphabet."""
+        if self._find(persona_id) is None:
+            return []
+        counts = self.index.tags(persona_id)
+        return sorted(self._records.tags(persona_id) if counts is None else counts, key=lambda entry: (entry[0].casefold(), entry[0]))
 
     def load(self, identifier: str) -> dict[str, Any]:
         """One conversation for the editor; `ok` is false with the reason where there is none."""
@@ -102,10 +139,6 @@ class Conversations:
             head = self._records.change(head, "marked", body=after.body())
         self._mirror.touch(head.persona)
         return _marked(head)
-
-    def tags(self, persona_id: str) -> list[str]:
-        """Every tag of a character's conversations, the most frequent first."""
-        return [tag for tag, _ in Counter(tag for spoken in self.conversations(persona_id) for tag in spoken.tags).most_common()]
 
     def add(self, persona_id: str, title: str, turns: Iterable[Turn], tags: Sequence[str] = ()) -> str:
         """A new conversation, on top of the list; returns its id."""

@@ -16,6 +16,7 @@ from studio.domain.revision import Revision, canonical
 from studio.services import mirror, storage
 from studio.services.conversations import Conversations, first
 from studio.services.folders import Folders, Shelf
+from studio.services.index import Index
 from studio.services.mirror import Mirror, portrait_body
 from studio.services.records import DAY, LIVE, Records
 from studio.services.selection import Selection
@@ -57,7 +58,7 @@ class Library(Conversations, Folders):
             undo.callback(self._lock.release)
             records = Records(home / "studio.db", lambda: mirror.revisions(home))
             undo.callback(records.close)
-            Conversations.__init__(self, records, Mirror(home, records))
+            Conversations.__init__(self, records, Mirror(home, records), Index(home / "index.db", records))
             self.selection = Selection(records, self._mirror)  # many conversations at once
             self._house_sheets()
             self._welcome(bundled)
@@ -68,7 +69,8 @@ class Library(Conversations, Folders):
             undo.pop_all()
 
     def close(self) -> None:
-        """Write the plain copies, close the database and let the next studio in."""
+        """Write the plain copies, close the database and what was derived from it, and let the next studio in."""
+        self.index.close()
         self._mirror.close()
         self._records.close()
         self._lock.release()

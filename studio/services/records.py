@@ -1,21 +1,24 @@
 """Sealed versions in a database: heads, history, and mending what a disk has damaged."""
 
+import secrets
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from studio.domain.errors import StudioError
-from studio.domain.revision import Kind, Revision
+from studio.domain.revision import COLUMNS, Kind, Revision
+from studio.domain.wanted import LENGTHS, Filters
 from studio.services import database, storage
 from studio.services.database import NAMES
 
 LIVE = "removed IS NULL"
 DAY = 86_400.0
+_JOINED = ", ".join(f"record.{name}" for name in COLUMNS)
 
 LOST = "A conversation or a sheet is damaged on the disk, and no copy of it is whole. It is not shown. Look for it in the backups."
 
@@ -122,15 +125,67 @@ class Records:
         """How many of a kind a character has."""
         return int(self._rows(f"SELECT count(*) FROM record WHERE persona = ? AND kind = ? AND {LIVE}", persona, kind)[0][0])
 
-    def page(self, persona: str, wanted: str, offset: int, limit: int) -> tuple[int, list[Revision]]:
-        """How many conversations contain `wanted`, and some of them in order."""
-        where, values = f"persona = ? AND kind = 'conversation' AND {LIVE}", [persona]
-        if wanted:
-            where, values = f"{where} AND instr(words, ?) > 0", [persona, wanted]
+    def page(self, persona: str, terms: Iterable[str], filters: Filters, offset: int, limit: int) -> tuple[int, list[Revision]]:
+        """How many conversations contain all of `terms` and pass the filters, and some of them in order; reads every one of them."""
+        where, values = _conditions(terms, filters)
         with self._lock:
-            total = int(self._rows(f"SELECT count(*) FROM record WHERE {where}", *values)[0][0])
-            rows = self._rows(f"SELECT {NAMES} FROM record WHERE {where} ORDER BY place, id LIMIT ? OFFSET ?", *values, limit, offset)
+            total = int(self._rows(f"SELECT count(*) FROM record WHERE {where}", persona, *values)[0][0])
+            rows = self._rows(
+                f"SELECT {NAMES} FROM record WHERE {where} ORDER BY place, id LIMIT ? OFFSET ?", persona, *values, limit, offset
+            )
             return total, self._whole(rows)
+
+    def some(self, identifiers: Sequence[str]) -> list[Revision]:
+        """These conversations, in this order; one that is not there is left out."""
+        held = {head.id: head for head in self.heads(f"id IN ({', '.join('?' * len(identifiers))}) AND {LIVE}", *identifiers)}
+        return [held[identifier] for identifier in identifiers if identifier in held]
+
+    def tags(self, persona: str) -> list[tuple[str, int]]:
+        """The tags of a character's conversations and how many bear each, in the order of the alphabet; reads every conversation."""
+        each = f"SELECT DISTINCT record.id, value FROM record, json_each(body, '$.tags') WHERE persona = ? AND kind = 'conversation' AND {LIVE}"
+        return [
+            (str(tag), int(count))
+            for tag, count in self._rows(f"SELECT value, count(*) FROM ({each}) GROUP BY value ORDER BY value", persona)
+        ]
+
+    @contextmanager
+    def still(self) -> Iterator[None]:
+        """What is read inside is all of one moment."""
+        with self._lock:
+            yield
+
+    def amid(self) -> bool:
+        """Whether the caller is inside a transaction, and may yet take back what it has stored."""
+        with self._lock:
+            return self._db.in_transaction
+
+    def identity(self) -> str:
+        """A name that no other database has; one that was built again has a new one."""
+        with self._lock:
+            known = self._rows("SELECT value FROM meta WHERE name = 'identity'")
+            if not known:
+                known = [(secrets.token_hex(16),)]
+                with self.transaction():
+                    self._db.execute("INSERT INTO meta VALUES ('identity', ?)", known[0])
+            return str(known[0][0])
+
+    def seal(self, number: int) -> str:
+        """The seal of the version stored under this number; empty where there is none."""
+        return next((str(row[0]) for row in self._rows("SELECT sha256 FROM history WHERE n = ?", number)), "")
+
+    def changed(self, after: int, limit: int) -> tuple[int, list[Revision]]:
+        """The conversations whose newest version was stored after number `after`, oldest first, at most `limit`.
+
+        With them the number up to which that is all there is. Conversations in the bin are among them.
+        """
+        with self._lock:
+            latest = self.latest()[0]
+            rows = self._rows(
+                f"SELECT n, {_JOINED} FROM history CROSS JOIN record ON record.id = history.id AND record.rev = history.rev"
+                " WHERE n > ? AND record.kind = 'conversation' ORDER BY n LIMIT ?",
+                after, limit,
+            )  # fmt: skip
+            return int(rows[-1][0]) if len(rows) == limit else latest, self._whole([row[1:] for row in rows])
 
     def edge(self, persona: str) -> int:
         """The place above a character's first conversation."""
@@ -214,3 +269,18 @@ class Records:
         when = time.strftime("%d %B %Y, %H:%M", time.localtime(best.at))
         self.notice(f"A record was damaged on the disk and is mended. It stands as it was saved on {when}.")
         return best
+
+
+def _conditions(terms: Iterable[str], filters: Filters) -> tuple[str, list[Any]]:
+    """What a wanted conversation fulfils, as SQL over the record table, and its values; the character's id goes before them."""
+    asked: list[tuple[str, tuple[Any, ...]]] = [("instr(words, ?) > 0", (term,)) for term in terms]
+    if filters.tag:
+        asked.append(("EXISTS (SELECT 1 FROM json_each(body, '$.tags') WHERE value = ?)", (filters.tag,)))
+    if filters.flag:
+        asked.append(("coalesce(json_extract(body, '$.flag'), '') = ?", ("" if filters.flag == "unchecked" else filters.flag,)))
+    if filters.length:
+        asked.append(("json_array_length(body, '$.turns') BETWEEN ? AND ?", LENGTHS[filters.length]))
+    if filters.drafted:
+        asked.append(("EXISTS (SELECT 1 FROM json_each(body, '$.turns') WHERE json_extract(value, '$.drafted'))", ()))
+    where = [f"persona = ? AND kind = 'conversation' AND {LIVE}", *(sql for sql, _ in asked)]
+    return " AND ".join(where), [value for _, values in asked for value in values]

@@ -7,6 +7,7 @@ from studio.services.library import Library
 from studio.services.models import Models
 from studio.services.ollama import Ollama
 from studio.services.reader import Reader
+from studio.services.similar import Similar
 from studio.services.voice import Voice
 from studio.settings import Settings
 
@@ -22,10 +23,13 @@ class Studio:
     reader: Reader
     voice: Voice
     ollama: Ollama
+    similar: Similar
 
 
 def assemble(settings: Settings) -> Studio:
     """The services over one home folder. Raises Busy while another studio has it."""
     library = Library(settings.home, settings.bundled)
     models = Models(settings.practice_model, library, settings.offline)
-    return Studio(settings, library, Jobs(library, settings.project), models, Reader(library, models), Voice(), Ollama(None))
+    return Studio(
+        settings, library, Jobs(library, settings.project), models, Reader(library, models), Voice(), Ollama(None), Similar(library)
+    )

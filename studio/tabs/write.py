@@ -17,6 +17,7 @@ from studio.domain import conversation
 from studio.domain.conversation import LONGEST_TITLE, Flag
 from studio.domain.errors import NotFound
 from studio.domain.persona import Persona
+from studio.domain.wanted import Filters, Length, State
 from studio.services.studio import Studio
 from studio.settings import Settings
 from studio.tabs import bring, many, take
@@ -50,10 +51,15 @@ class Copying(Given):
 
 
 class Listing(Given):
-    """A page of the list; `query` is looked for in the title and in every line."""
+    """A page of the list; `query` is looked for in the title and in every line, `like` is the conversation the others shall be near to."""
 
     persona: Id
     query: Annotated[str, Field(max_length=200)] = ""
+    tag: Annotated[str, Field(max_length=LONGEST_TEXT)] = ""
+    flag: State = ""
+    length: Length = ""
+    drafted: bool = False
+    like: Annotated[str, Field(max_length=64)] = ""
     offset: Annotated[int, Field(ge=0)] = 0
     limit: Annotated[int, Field(ge=1, le=200)] = 100
 
@@ -115,7 +121,17 @@ class SavingSheet(Given):
 
 def list_conversations(studio: Studio, given: Listing) -> Answer:
     """A page of the list."""
-    return studio.library.listing(given.persona, given.query, given.offset, given.limit)
+    filters = Filters(given.tag, given.flag, given.length, given.drafted)
+    page = (given.persona, given.query, given.offset, given.limit, filters)
+    if not given.like:
+        return studio.library.listing(*page)
+    nearest = studio.similar.nearest(given.persona, given.like)
+    return {**studio.library.listing(*page, nearest.ids), "compared": nearest.compared}
+
+
+def tags(studio: Studio, given: One) -> Answer:
+    """A character's tags and how many conversations bear each."""
+    return {"ok": True, "tags": [{"tag": tag, "count": count} for tag, count in studio.library.tags(given.id)]}
 
 
 def load(studio: Studio, given: One) -> Answer:
@@ -142,11 +158,6 @@ def _seal(studio: Studio, answer: Answer) -> str:
 def mark(studio: Studio, given: Marking) -> Answer:
     """Tags and state stored, or why not; the lines are not touched."""
     return studio.library.mark(given.id, given.base, given.tags, given.flag)
-
-
-def tags(studio: Studio, given: One) -> Answer:
-    """The tags a character's conversations have, the most frequent first."""
-    return {"ok": True, "tags": studio.library.tags(given.id)}
 
 
 def history(studio: Studio, given: Earlier) -> Answer:
@@ -206,10 +217,10 @@ def routes(studio: Studio) -> APIRouter:
 
     post = poster(router, studio)
     post("list", list_conversations, Listing)
+    post("tags", tags, One)
     post("load", load, One)
     post("save", save, Saving)
     post("mark", mark, Marking)
-    post("tags", tags, One)
     post("history", history, Earlier)
     post("new", new, Beginning)
     post("duplicate", duplicate, Copying)

@@ -56,3 +56,24 @@ def test_a_thousand_are_placed_within_a_second():
     start = time.process_time()
     likeness.layout(made)
     assert time.process_time() - start < 1.0
+
+
+def test_the_nearest_share_the_rarer_words():
+    near = likeness.nearness(
+        "the puddle and the sky", ["the puddle and the sky", "a puddle, the sky", "the sky", "the gate", "the bed", "and the nap"]
+    )
+    assert near[0] > near[1] > near[2] > near[3] == near[4] == 0
+    assert near[5] > 0
+    assert likeness.nearness("alone", ["alone"]) == [0.0] and likeness.nearness("", []) == []
+
+
+def test_where_a_script_writes_no_spaces_letters_stand_for_words():
+    near = likeness.nearness("水たまりに空がある", ["水たまりに空がある", "空が水たまりにうつる", "犬はねる", "門", "家"])
+    assert near[0] > near[1] > near[2] == 0
+
+
+def test_one_is_compared_with_a_thousand_conversations_within_a_second():
+    texts = [" ".join(f"word{(n * k) % 997}" for k in range(200)) for n in range(1, 1001)]
+    start = time.perf_counter()
+    assert max(likeness.nearness(texts[4], texts)) > 0
+    assert time.perf_counter() - start < 1

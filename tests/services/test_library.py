@@ -204,7 +204,7 @@ def test_ten_thousand_conversations_are_paged_in_order(library, biscuit):
     library.add_many(biscuit, dialogue[::-1])
     page = library.listing(biscuit, "", 5000, 200)
     assert page["total"] == 10_000 and [row["title"] for row in page["rows"]] == [f"Conversation {n:05d}" for n in range(4999, 4799, -1)]
-    assert library.listing(biscuit, "turn of 777", 0, 20)["total"] == 11
+    assert library.listing(biscuit, '"turn of 777"', 0, 20)["total"] == 11
     page = "SELECT id FROM record WHERE persona = ? AND kind = 'conversation' AND removed IS NULL ORDER BY place, id LIMIT 9"
     plan = library._records._rows(f"EXPLAIN QUERY PLAN {page}", biscuit)
     assert "shelf" in plan[0][3]

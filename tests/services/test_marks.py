@@ -61,10 +61,3 @@ def test_a_tag_that_came_with_a_file_stays_as_it_came(library, puddle):
 def test_a_conversation_in_the_bin_takes_no_marks(library, puddle):
     library.remove(puddle)
     assert library.mark(puddle, 2, ["rain"], "") == {"ok": False, "error": "missing"}
-
-
-def test_the_tags_of_a_character_come_with_the_most_frequent_first(library):
-    who = library.create(Persona("Biscuit"))
-    for tags in (["bath"], ["rain", "bath"], ["bath", "rain", "bed"]):
-        library.add(who, "", TURNS, tags)
-    assert library.tags(who) == ["bath", "rain", "bed"]

@@ -13,6 +13,7 @@ from studio.services import orders
 from studio.services.jobs import Jobs
 from studio.services.models import Models
 from studio.services.reader import Reader
+from studio.services.similar import Similar
 from studio.services.studio import Studio
 from studio.services.voice import Voice
 from studio.settings import Settings
@@ -34,7 +35,7 @@ def studio(library, tmp_path, offline=False):
     project = Path(__file__).parents[2]
     settings = Settings(project=project, home=library.home, offline=offline)
     models = Models(practice(tmp_path), library, offline)
-    return Studio(settings, library, Curtain(library, project), models, Reader(library, models), Voice(), None)
+    return Studio(settings, library, Curtain(library, project), models, Reader(library, models), Voice(), None, Similar(library))
 
 
 def practice(tmp_path):

@@ -9,8 +9,10 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from studio.domain import dataset
+from studio.domain.conversation import Conversation, Turn
 from studio.domain.persona import Persona
 from studio.services.library import Library
+from studio.services.similar import Similar
 from studio.tabs import write
 
 
@@ -29,7 +31,7 @@ def persona(library):
 @pytest.fixture
 def ask(library):
     app = FastAPI()
-    app.include_router(write.routes(SimpleNamespace(library=library)), prefix="/studio")
+    app.include_router(write.routes(SimpleNamespace(library=library, similar=Similar(library))), prefix="/studio")
     client = TestClient(app)
 
     def ask(path, **body):
@@ -60,6 +62,65 @@ def test_a_new_conversation_can_be_loaded_and_listed(ask, persona, puddle):
 def test_search_looks_at_every_line(ask, persona, puddle):
     assert ask("list", persona=persona, query="the sky")["total"] == 1
     assert ask("list", persona=persona, query="vacuum")["total"] == 0
+
+
+def spoken(title, *texts, tags=(), flag="", drafted=False):
+    turns = tuple(Turn(f"t{n}", "model" if n % 2 else "user", text, drafted=drafted) for n, text in enumerate(texts))
+    return Conversation("", title, turns, tags, flag)
+
+
+@pytest.fixture
+def four(library, persona):
+    given = [
+        spoken("Rain", "The puddle has the whole sky in it.", "A sky to step in.", "Step around.", tags=("rain", "walk")),
+        spoken("Gate", "The gate is shut.", "I will wait.", flag="finished", tags=("walk",)),
+        spoken("Sky", *["The sky again, and a puddle under it."] * 11, flag="needs work", tags=("rain",)),
+        spoken("Nap", "The blanket.", "Mine.", drafted=True),
+    ]
+    return dict(zip(("rain", "gate", "sky", "nap"), library.add_many(persona, given), strict=True))
+
+
+@pytest.mark.parametrize(
+    ("asked", "right"),
+    [
+        ({}, ["rain", "gate", "sky", "nap"]),
+        ({"tag": "rain"}, ["rain", "sky"]),
+        ({"tag": "Rain"}, []),
+        ({"flag": "unchecked"}, ["rain", "nap"]),
+        ({"flag": "needs work"}, ["sky"]),
+        ({"flag": "finished"}, ["gate"]),
+        ({"length": "short"}, ["gate", "nap"]),
+        ({"length": "medium"}, ["rain"]),
+        ({"length": "long"}, ["sky"]),
+        ({"drafted": True}, ["nap"]),
+        ({"query": "sky puddle", "tag": "rain", "flag": "unchecked"}, ["rain"]),
+        ({"query": "gate", "tag": "rain"}, []),
+    ],
+)
+def test_the_list_can_be_narrowed_by_what_conversations_have_in_common(ask, persona, four, asked, right):
+    answer = ask("list", persona=persona, **asked)
+    assert [row["id"] for row in answer["rows"]] == [four[name] for name in right]
+    assert (answer["total"], answer["all"]) == (len(right), 4)
+
+
+def test_what_is_like_one_comes_nearest_first_and_says_by_what_it_was_compared(ask, persona, four):
+    answer = ask("list", persona=persona, like=four["rain"])
+    assert [row["id"] for row in answer["rows"]][:1] == [four["sky"]] and four["rain"] not in [row["id"] for row in answer["rows"]]
+    assert answer["compared"] == "Compared by their words."
+    assert ask("list", persona=persona, like=four["rain"], flag="finished", query="puddle")["rows"] == []
+    assert ask("list", persona=persona, like="gone")["error"] == "missing"
+
+
+def test_the_tags_of_a_character_are_counted(ask, persona, four):
+    ask("remove", id=four["sky"])
+    assert ask("tags", id=persona) == {"ok": True, "tags": [{"tag": "rain", "count": 1}, {"tag": "walk", "count": 2}]}
+    assert ask("tags", id="nobody") == {"ok": True, "tags": []}
+
+
+@pytest.mark.parametrize("odd", [{"flag": "lost"}, {"length": "huge"}, {"drafted": "yes"}, {"tag": 1}, {"like": "x" * 65}])
+def test_a_filter_that_does_not_exist_is_refused_in_a_sentence(ask, persona, odd):
+    refused = ask("list", persona=persona, **odd)
+    assert (refused["ok"], refused["error"]) == (False, "invalid") and refused["message"]
 
 
 def test_a_save_answers_with_the_hash_of_what_is_stored(ask, puddle):
