@@ -134,7 +134,9 @@ class _Scale:
 def _said(wanted: frozenset[str], conversations: Iterable[Conversation]) -> list[list[frozenset[str]]]:
     """For each conversation the wanted roots in its title and in each line."""
     rooted, none = _Rooted(wanted), frozenset(("",))
-    return [[frozenset(map(rooted.__getitem__, words(text))) - none for text in (c.title, *(t.text for t in c.turns))] for c in conversations]
+    return [
+        [frozenset(map(rooted.__getitem__, words(text))) - none for text in (c.title, *(t.text for t in c.turns))] for c in conversations
+    ]
 
 
 class _Rooted(dict[str, str]):
