@@ -3,8 +3,8 @@
 // The query of this file's address goes on to the others, so that a new version of the studio never meets an old half in a browser's cache.
 const version = new URL(import.meta.url).search;
 const from = name => import(`./editor/${name}.js${version}`);
-const [{ el, button, toasts, dialog, keysDialog, KEYS, chord, plural }, { line, received }, { drafts }, { wire, whyMissing }, { shelf }, { page }, { character }] =
-  await Promise.all(["parts", "turns", "drafts", "wire", "shelf", "page", "character"].map(from));
+const [{ el, button, toasts, dialog, keysDialog, KEYS, chord, plural }, { line, received }, { drafts }, { wire, whyMissing }, { shelf }, { page }, { character }, { bible }] =
+  await Promise.all(["parts", "turns", "drafts", "wire", "shelf", "page", "character", "bible"].map(from));
 
 export function mount(root, { persona = null, onsaved = () => {}, onbring = () => {}, api = wire() } = {}) {
   if (root.editor) return root.editor;               // js_on_load may run again
@@ -17,10 +17,13 @@ export function mount(root, { persona = null, onsaved = () => {}, onbring = () =
   let who = persona, names = { user: "Visitor", model: "Character" }, ticket = 0, ready = false;
 
   const list = shelf(api, { choose, create: () => attempt(create, "A new conversation"), bring, listed });
-  const margin = character(api, { saved: (id, sheet) => { names = { ...names, user: sheet.visitor.trim() || "Visitor" }; desk.name(id, names); onsaved({ persona: id }); } });
+  const margin = character(api, { saved: (id, sheet) => { names = { ...names, user: sheet.visitor.trim() || "Visitor" }; desk.name(id, names); book.soon(); onsaved({ persona: id }); } });
   const desk = page(api, { announce, toast: (...all) => toast(...all), keys: () => help.showModal(), history: () => attempt(showHistory, "The history"), drawer: () => drawer(true),
     leave: what => attempt(what === "remove" ? remove : duplicate, "This conversation"),
-    saved: (id, rev, now) => { list.patch(id, now); channel.postMessage({ id, rev }); onsaved({ id, rev }); } });
+    saved: (id, rev, now) => { list.patch(id, now); channel.postMessage({ id, rev }); book.soon(); onsaved({ id, rev }); } });
+  const book = bible(api, { write: (card, who) => attempt(() => scene(card, who), "A new scene"), choose: id => attempt(() => arrive(id, null), "This conversation"), rules: margin.keep,
+    tick: (id, shows) => desk.beside(id, async (which, base) => api.link({ id: which, base, shows })).then(answer => answer && sure(answer)), attempt: (...all) => attempt(...all) });
+  margin.put(book.node);
   root.replaceChildren(list.node, desk.node, margin.node, curtain, help, past, heard);
   const toast = toasts(root);
   /** Runs something that asks the studio; a refusal or silence becomes a sentence, never a thrown error. */
@@ -30,7 +33,7 @@ export function mount(root, { persona = null, onsaved = () => {}, onbring = () =
   // --- which conversation
   function choose(id, focus) {
     drawer(false);
-    return desk.open(id, focus ? { turn: 0 } : null).then(() => list.mark(id));
+    return desk.open(id, focus ? { turn: 0 } : null).then(() => { list.mark(id); book.opened(desk.id); });
   }
   function listed({ total, query }) {
     if (total === null && !desk.id) return desk.say(el("p", {}, "Your conversations could not be read. Nothing is lost."), button("Try again", "", () => refresh(who)));
@@ -42,7 +45,13 @@ export function mount(root, { persona = null, onsaved = () => {}, onbring = () =
     await list.refresh();
     await desk.open(id, focus);
     list.mark(id);
+    book.opened(desk.id); book.soon();
     channel.postMessage({ list: who });
+  }
+  async function scene({ title, line: first, statement }, mine) {
+    await desk.close();
+    const { id } = sure(await api.scene({ persona: mine, title, line: first, statement }));
+    await arrive(id, { turn: 0, end: true });
   }
   async function create() {
     drawer(false);
@@ -61,6 +70,7 @@ export function mount(root, { persona = null, onsaved = () => {}, onbring = () =
     if (!(await desk.saver.flush())) return;
     sure(await api.remove({ id }));
     await desk.close();
+    book.opened(null); book.soon();
     await list.refresh();
     channel.postMessage({ list: who });
     if (list.first()) await choose(list.first(), false);
@@ -83,6 +93,7 @@ export function mount(root, { persona = null, onsaved = () => {}, onbring = () =
     who = id; ready = false;
     await Promise.all([desk.close(), margin.flush()]);
     if (mine !== ticket) return;
+    book.opened(null);
     if (!id) {                                       // the window says only a moment later who is open
       setTimeout(() => mine === ticket && desk.say(el("p", { class: "ps-lead" }, "There is no character yet. Make one first, with New character above.")), 1500);
       return;
@@ -93,7 +104,7 @@ export function mount(root, { persona = null, onsaved = () => {}, onbring = () =
     if (answer?.ok !== true) return desk.say(el("p", {}, answer?.message ?? whyMissing(fault, "This character")), button("Try again", "", () => refresh(id)));
     names = { user: answer.sheet.visitor, model: answer.sheet.name };
     root.style.setProperty("--ps-face", answer.avatar ? `url("/studio/avatar/${encodeURIComponent(id)}")` : "none");
-    desk.name(id, names); margin.show(id, answer);
+    desk.name(id, names); margin.show(id, answer); book.show(id, names.model);
     await list.refresh(id);
     if (mine !== ticket) return;
     ready = true;
@@ -107,6 +118,7 @@ export function mount(root, { persona = null, onsaved = () => {}, onbring = () =
     await desk.open(conversation, { turn: turn ?? 0, end: true });
     if (!list.knows(conversation)) await list.refresh();   // Chat or another tab may have added it
     list.mark(conversation);
+    book.opened(desk.id);
   }
   addEventListener("studio:open", ({ detail }) => { if (ready) { window.studioOpen = null; jump(detail); } else window.studioOpen = detail; }, { signal });
 
@@ -166,6 +178,7 @@ export function mount(root, { persona = null, onsaved = () => {}, onbring = () =
   // --- other windows, and leaving
   channel.onmessage = ({ data }) => {
     if (!root.isConnected) return;
+    if (data.list === who || data.id) book.soon();
     if (data.list === who) list.refresh().then(() => desk.id && list.mark(desk.id));
     if (data.id && data.id === desk.id) desk.follow(data.rev).catch(() => {});     // the next save finds out anyway
   };

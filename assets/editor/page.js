@@ -119,6 +119,7 @@ export function page(api, { announce, toast, saved, keys, history, leave, drawer
   }
   function settle(answer) {                          // the stored revision is not the one we began from
     const head = { title: answer.title, turns: received(answer.turns) }, ours = sent.has(answer.op);
+    if (sameText(head, ground)) { doc.rev = answer.rev; return { again: true }; }   // only what is kept beside the words has changed: a link
     const both = ours ? now : merge(ground, now, head);
     doc.rev = answer.rev; ground = head;
     if (ours) return { again: true };                // our own save, whose answer was lost on the way
@@ -275,6 +276,14 @@ export function page(api, { announce, toast, saved, keys, history, leave, drawer
     node, run, open, close, say, use, saver,
     get id() { return doc?.id ?? null; }, get rev() { return doc?.rev ?? 0; }, get now() { return now; }, get ground() { return ground; }, get past() { return past; },
     name(who, given) { persona = who; names = given; if (doc) render(); else paintFoot(); },
+    /** Changes what is kept beside the words. `act(id, base)` asks the studio; where another window was faster it asks once more. */
+    async beside(id, act) {
+      if (doc?.id !== id || !(await saver.flush())) return null;
+      let answer = await act(id, doc.rev);
+      if (answer.error === "conflict") answer = await act(id, answer.rev);
+      if (answer.ok === true && doc?.id === id && answer.rev === doc.rev + 1) doc.rev = answer.rev;
+      return answer;
+    },
     /** Another window saved: an idle one follows without moving its caret. */
     async follow(rev) {
       if (!doc || rev <= doc.rev || !saver.idle) return;

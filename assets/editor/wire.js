@@ -15,7 +15,7 @@ export function wire(root = "/studio/") {
     if (!answer.ok) throw new NoAnswer(path, answer.status);
     return answer.json();
   }
-  const names = ["list", "load", "save", "history", "new", "duplicate", "remove", "recover", "character", "sheet"];
+  const names = ["list", "load", "save", "history", "new", "duplicate", "remove", "recover", "character", "sheet", "coverage", "link", "titles", "scene"];
   return Object.fromEntries(names.map(name => [name, (body, last) => ask(name, body, last)]));
 }
 

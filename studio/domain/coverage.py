@@ -171,7 +171,7 @@ _ENDINGS = (("ies", "y"), ("ing", ""), ("ied", "y"), ("ed", ""), ("sses", "ss"),
 @lru_cache(maxsize=65_536)
 def stem(word: str) -> str:
     """The root of an English word, roughly: without the endings of number, time and person. “mends”, “mended” and “mending” are one."""
-    root = next((word[: -len(end)] + more for end, more in _ENDINGS if word.endswith(end) and len(word) >= len(end) + 3), word)
+    root = next((word[: -len(end)] + more for end, more in _ENDINGS if word.endswith(end) and len(word) >= len(end) + 3 - len(more)), word)
     if len(root) > 3 and root[-1] == root[-2] and root[-1] not in "lsz":
         root = root[:-1]
     return root.removesuffix("e") if len(root) > 3 else root

@@ -23,7 +23,7 @@ from studio.domain.errors import NotFound, StudioError
 from studio.domain.persona import Persona
 from studio.services.studio import Studio
 from studio.settings import Settings
-from studio.tabs import bring, take
+from studio.tabs import bible, bring, take
 from studio.tabs.wiring import go
 
 UNREADABLE = "This can't be stored as it is. Your words are kept in this window. Reload the page, then write it again."
@@ -247,7 +247,7 @@ def routes(studio: Studio) -> APIRouter:
     """The editor's endpoints, for the app to put under /studio."""
     router = APIRouter(route_class=Door)
 
-    def post(path: str, handler: Callable[[Studio, Any], Answer], model: type[Given]) -> None:
+    def post(path: str, handler: Callable[[Studio, Any], Answer], model: type[BaseModel]) -> None:
         def endpoint(given: Any) -> Answer:
             return handler(studio, given)
 
@@ -264,6 +264,8 @@ def routes(studio: Studio) -> APIRouter:
     post("recover", recover, One)
     post("character", character, One)
     post("sheet", save_sheet, SavingSheet)
+    for path, handler, model in bible.ROUTES:
+        post(path, handler, model)
     return router
 
 
