@@ -22,7 +22,7 @@ export function mount(root, { persona = null, onsaved = () => {}, onbring = () =
     leave: what => attempt(what === "remove" ? remove : duplicate, "This conversation"),
     saved: (id, rev, now) => { list.patch(id, now); channel.postMessage({ id, rev }); book.soon(); onsaved({ id, rev }); } });
   const book = bible(api, { write: (card, who) => attempt(() => scene(card, who), "A new scene"), choose: id => attempt(() => arrive(id, null), "This conversation"), rules: margin.keep,
-    tick: (id, shows) => desk.beside(id, async (which, base) => api.link({ id: which, base, shows })).then(answer => answer && sure(answer)), attempt: (...all) => attempt(...all) });
+    tick: (id, shows) => desk.beside(id, base => api.link({ id, base, shows })).then(sure), attempt: (...all) => attempt(...all) });
   margin.put(book.node);
   root.replaceChildren(list.node, desk.node, margin.node, curtain, help, past, heard);
   const toast = toasts(root);
@@ -118,7 +118,7 @@ export function mount(root, { persona = null, onsaved = () => {}, onbring = () =
     await desk.open(conversation, { turn: turn ?? 0, end: true });
     if (!list.knows(conversation)) await list.refresh();   // Chat or another tab may have added it
     list.mark(conversation);
-    book.opened(desk.id);
+    book.opened(desk.id); book.soon();
   }
   addEventListener("studio:open", ({ detail }) => { if (ready) { window.studioOpen = null; jump(detail); } else window.studioOpen = detail; }, { signal });
 

@@ -10,18 +10,19 @@ const all = s => [...s.linked, ...s.seeming];
 
 /** tick(shows) links the open conversation; write(card) begins a scene; choose(id) opens a conversation; rules(list) hears how the voice is kept. */
 export function bible(api, { tick, write, choose, rules, attempt }) {
-  let persona = null, name = "", open = null, seen = null, idea = 0, timer = 0, ticket = 0, expanded = null, whole = false, pending = 0, queue = Promise.resolve();
+  let persona = null, name = "", open = null, seen = null, idea = 0, timer = 0, ticket = 0, expanded = null, whole = false, pending = 0, painted = "", queue = Promise.resolve();
   const heading = text => el("h3", {}, text), note = (...children) => el("section", { class: "ps-note", hidden: true }, ...children);
   const ticks = el("div", { class: "ps-ticks" }), rest = el("div", { class: "ps-ticks" });
   const others = el("details", { class: "ps-more" }, el("summary", {}, "All statements"), rest);
-  const nobody = el("p", { class: "ps-fine" }, "None that can be told from its words. Tick what it shows.");
-  const here = note(heading("This conversation shows"), ticks, nobody, others);
+  const hint = el("p", { class: "ps-fine" });
+  const here = note(heading("This conversation shows"), ticks, hint, others);
   const scene = el("p", { class: "ps-card", "aria-live": "polite" });
   const next = note(heading("A scene to write next"), scene, el("div", { class: "ps-acts" },
     button("Write this scene", "", () => write(seen.card, persona)), button("Another idea", "", () => { idea += 1; look(); }, { class: "ps-quiet" })));
   const list = el("ol", { class: "ps-cover" });
   const more = button("", "", () => { whole = !whole; paintPicture(); }, { class: "ps-quiet ps-wide" });
-  const picture = note(heading("Still unwritten"), list, more);
+  const legend = el("p", { class: "ps-fine ps-legend", hidden: true }, el("i"), "ticked by you", el("b"), "told from the words");
+  const picture = note(heading("Still unwritten"), list, legend, more);
   const lead = el("p"), again = button("Try again", "", () => look()), blank = note(heading("Still unwritten"), lead, again);
   const node = el("div", { class: "ps-bible" }, here, next, picture, blank);
 
@@ -50,7 +51,8 @@ export function bible(api, { tick, write, choose, rules, attempt }) {
     here.hidden = !ready || !open; next.hidden = !ready || !seen.card; picture.hidden = !ready;
     if (!seen) return;
     rules(seen.rules);
-    keepingFocus(() => { paintTicks(); paintPicture(); });
+    const now = JSON.stringify([open, seen.statements]);
+    if (now !== painted) { painted = now; keepingFocus(() => { paintTicks(); paintPicture(); }); }   // what stands under a finger stays
     if (seen.card && scene.textContent !== seen.card.text) scene.textContent = seen.card.text;
   }
   function keepingFocus(draw) {
@@ -63,7 +65,8 @@ export function bible(api, { tick, write, choose, rules, attempt }) {
     const likely = seen.statements.filter(state), unlikely = seen.statements.filter(s => !state(s));
     ticks.replaceChildren(...likely.map(s => box(s, state(s) === 2)));
     rest.replaceChildren(...unlikely.map(s => box(s, false)));
-    nobody.hidden = likely.length > 0;
+    hint.textContent = !likely.length ? "Nothing can be told from its words." : "Told from its words. Tick what is right.";
+    hint.hidden = likely.length > 0 && likely.every(s => state(s) === 2);
     others.hidden = !unlikely.length;
   }
   function box(s, on) {
@@ -84,6 +87,7 @@ export function bible(api, { tick, write, choose, rules, attempt }) {
     const ordered = seen.statements.map((s, n) => [all(s).length, n, s]).sort((a, b) => a[0] - b[0] || a[1] - b[1]).map(([, , s]) => s);
     const most = Math.max(1, ...ordered.map(s => all(s).length)), shown = whole ? ordered : ordered.slice(0, FEW);
     list.replaceChildren(...shown.map(s => entry(s, most)));
+    legend.hidden = !shown.some(s => all(s).length);
     more.hidden = ordered.length <= FEW;
     more.textContent = whole ? "Only the emptiest" : `All ${ordered.length} statements`;
     more.setAttribute("aria-expanded", String(whole));

@@ -23,8 +23,8 @@ export function character(api, { saved }) {
   const form = el("div", { class: "ps-form" }, ...FIELDS.map(([f, , small]) => el("div", { class: "ps-field" }, el("label", { for: `ps-sheet-${f}` }, labels[f], small ? smalls[f] : ""), fields[f])));
   const details = el("details", { class: "ps-note" }, el("summary", {}, "Character sheet"), state, trouble.box, clash.box, offer.box, form);
   details.addEventListener("toggle", () => Object.values(fields).forEach(grow));
-  const node = el("aside", { class: "ps-margin", "aria-label": "About this character" },
-    el("div", { class: "ps-note ps-next" }, el("h3", {}, "How to write"), help), el("div", { class: "ps-note" }, el("h3", {}, "How this character talks"), rules, noRules), details);
+  const talks = el("div", { class: "ps-note" }, el("h3", {}, "How this character talks"), rules, noRules);
+  const node = el("aside", { class: "ps-margin", "aria-label": "About this character" }, el("div", { class: "ps-note ps-next" }, el("h3", {}, "How to write"), help), talks, details);
   const saver = new Saver(send, tell), key = () => `sheet-${persona}`;
 
   function tell(kind, sentence) {
@@ -97,5 +97,5 @@ export function character(api, { saved }) {
     persona = who; rev = answer.rev; name = answer.sheet.name; now = ground = toText(answer.sheet);
     render(); state.textContent = ""; offerDraft();
   }
-  return { node, show, keep, saver, flush: () => saver.flush(), put: (section) => details.before(section) };
+  return { node, show, keep, saver, flush: () => saver.flush(), put: section => talks.before(section) };
 }

@@ -276,11 +276,11 @@ export function page(api, { announce, toast, saved, keys, history, leave, drawer
     node, run, open, close, say, use, saver,
     get id() { return doc?.id ?? null; }, get rev() { return doc?.rev ?? 0; }, get now() { return now; }, get ground() { return ground; }, get past() { return past; },
     name(who, given) { persona = who; names = given; if (doc) render(); else paintFoot(); },
-    /** Changes what is kept beside the words. `act(id, base)` asks the studio; where another window was faster it asks once more. */
+    /** Changes what is kept beside the words. `act(base)` asks the studio; it takes no word, so where a save was faster it is asked again. */
     async beside(id, act) {
-      if (doc?.id !== id || !(await saver.flush())) return null;
-      let answer = await act(id, doc.rev);
-      if (answer.error === "conflict") answer = await act(id, answer.rev);
+      if (doc?.id === id) await saver.flush();
+      let answer = await act(doc?.id === id ? doc.rev : 1);
+      for (let tries = 4; tries && answer.error === "conflict"; tries--) answer = await act(answer.rev);
       if (answer.ok === true && doc?.id === id && answer.rev === doc.rev + 1) doc.rev = answer.rev;
       return answer;
     },
