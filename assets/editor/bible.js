@@ -80,7 +80,7 @@ export function bible(api, { tick, write, choose, rules, attempt }) {
     s.linked = s.linked.filter(each => each !== id).concat(on ? [id] : []);
     s.seeming = s.seeming.filter(each => each !== id);
     const shows = seen.statements.filter(each => each.linked.includes(id)).map(each => each.text);
-    pending += 1; ticket += 1;                       // what was asked before would show the tick undone
+    pending += 1; ticket += 1; painted = "";         // what was asked before would show the tick undone; a refused one has to go again
     queue = queue.then(() => attempt(() => tick(id, shows), "This link")).then(() => { pending -= 1; return look(); });
   }
   function paintPicture() {
