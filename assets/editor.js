@@ -3,8 +3,8 @@
 // The query of this file's address goes on to the others, so that a new version of the studio never meets an old half in a browser's cache.
 const version = new URL(import.meta.url).search;
 const from = name => import(`./editor/${name}.js${version}`);
-const [{ el, button, toasts, keysDialog, KEYS, chord }, { line }, { drafts }, { wire, whyMissing }, { shelf }, { page }, { character }, { history }, { many }] =
-  await Promise.all(["parts", "turns", "drafts", "wire", "shelf", "page", "character", "history", "many"].map(from));
+const [{ el, button, toasts, keysDialog, KEYS, chord }, { line }, { drafts }, { wire, whyMissing }, { shelf }, { page }, { character }, { history }, { many }, { bible }] =
+  await Promise.all(["parts", "turns", "drafts", "wire", "shelf", "page", "character", "history", "many", "bible"].map(from));
 
 export function mount(root, { persona = null, onsaved = () => {}, onbring = () => {}, api = wire() } = {}) {
   if (root.editor) return root.editor;               // js_on_load may run again
@@ -17,10 +17,13 @@ export function mount(root, { persona = null, onsaved = () => {}, onbring = () =
   let who = persona, names = { user: "Visitor", model: "Character" }, ticket = 0, ready = false;
 
   const list = shelf(api, { choose, create: () => attempt(create, "A new conversation"), bring, listed });
-  const margin = character(api, { saved: (id, sheet) => { names = { ...names, user: sheet.visitor.trim() || "Visitor" }; desk.name(id, names); onsaved({ persona: id }); } });
+  const margin = character(api, { saved: (id, sheet) => { names = { ...names, user: sheet.visitor.trim() || "Visitor" }; desk.name(id, names); book.soon(); onsaved({ persona: id }); } });
   const desk = page(api, { announce, toast: (...all) => toast(...all), keys: () => help.showModal(), history: () => attempt(showHistory, "The history"), drawer: () => drawer(true),
     leave: what => attempt({ remove, duplicate, like }[what], "This conversation"),
-    saved: (id, rev, now) => { list.patch(id, now); channel.postMessage({ id, rev }); onsaved({ id, rev }); } });
+    saved: (id, rev, now) => { list.patch(id, now); channel.postMessage({ id, rev }); book.soon(); onsaved({ id, rev }); } });
+  const book = bible(api, { write: (card, who) => attempt(() => scene(card, who), "A new scene"), choose: id => attempt(() => arrive(id, null), "This conversation"), rules: margin.keep,
+    tick: (id, shows) => desk.beside(id, base => api.link({ id, base, shows })).then(sure), attempt: (...all) => attempt(...all) });
+  margin.put(book.node);
   const lot = many(api, list, { root, flush: () => desk.saver.flush(), toast: (...all) => toast(...all), announce, changed: manyChanged });
   const past = history({ names: () => names, now: () => ({ id: desk.id, rev: desk.rev, ...desk.now, ...desk.marks }), use: desk.use,
     ask: async before => sure(await api.history({ id: desk.id, before, limit: 100 })).revisions, fail: error => toast(error.sentence ?? whyMissing(error, "The history")) });
@@ -33,7 +36,7 @@ export function mount(root, { persona = null, onsaved = () => {}, onbring = () =
   // --- which conversation
   function choose(id, focus) {
     drawer(false);
-    return desk.open(id, focus ? { turn: 0 } : null).then(() => list.mark(id));
+    return desk.open(id, focus ? { turn: 0 } : null).then(() => { list.mark(id); book.opened(desk.id); });
   }
   function listed({ total, query }) {
     if (total === null && !desk.id) return desk.say(el("p", {}, "Your conversations could not be read. Nothing is lost."), button("Try again", "", () => refresh(who)));
@@ -45,7 +48,13 @@ export function mount(root, { persona = null, onsaved = () => {}, onbring = () =
     await list.refresh();
     await desk.open(id, focus);
     list.mark(id);
+    book.opened(desk.id); book.soon();
     channel.postMessage({ list: who });
+  }
+  async function scene({ title, line: first, statement }, mine) {
+    await desk.close();
+    const { id } = sure(await api.scene({ persona: mine, title, line: first, statement }));
+    await arrive(id, { turn: 0, end: true });
   }
   async function create() {
     drawer(false);
@@ -71,6 +80,7 @@ export function mount(root, { persona = null, onsaved = () => {}, onbring = () =
     if (!(await desk.saver.flush())) return;
     sure(await api.remove({ id }));
     await shut();
+    book.opened(null); book.soon();
     await list.refresh();
     channel.postMessage({ list: who });
     if (list.first()) await choose(list.first(), false);
@@ -86,7 +96,7 @@ export function mount(root, { persona = null, onsaved = () => {}, onbring = () =
     await list.refresh();
     if (!desk.id && list.first()) { await desk.open(list.first(), null); list.mark(list.first()); }
     for (const each of new Set([who, to ?? who])) channel.postMessage({ list: each, many: true });
-    onsaved({ persona: who });
+    book.opened(desk.id); book.soon(); onsaved({ persona: who });
   }
   /** The open conversation follows what was done to it elsewhere; it is closed where it is in the bin or another's now. */
   async function settleOpen(why) {
@@ -114,6 +124,7 @@ export function mount(root, { persona = null, onsaved = () => {}, onbring = () =
     who = id; ready = false;
     await Promise.all([desk.close(), margin.flush()]);
     if (mine !== ticket) return;
+    book.opened(null);
     if (!id) {                                       // the window says only a moment later who is open
       setTimeout(() => mine === ticket && desk.say(el("p", { class: "ps-lead" }, "There is no character yet. Make one first, with New character above.")), 1500);
       return;
@@ -124,7 +135,7 @@ export function mount(root, { persona = null, onsaved = () => {}, onbring = () =
     if (answer?.ok !== true) return desk.say(el("p", {}, answer?.message ?? whyMissing(fault, "This character")), button("Try again", "", () => refresh(id)));
     names = { user: answer.sheet.visitor, model: answer.sheet.name };
     root.style.setProperty("--ps-face", answer.avatar ? `url("/studio/avatar/${encodeURIComponent(id)}")` : "none");
-    desk.name(id, names); margin.show(id, answer);
+    desk.name(id, names); margin.show(id, answer); book.show(id, names.model);
     await list.refresh(id);
     if (mine !== ticket) return;
     ready = true;
@@ -138,6 +149,7 @@ export function mount(root, { persona = null, onsaved = () => {}, onbring = () =
     await desk.open(conversation, { turn: turn ?? 0, end: true });
     if (!list.knows(conversation)) await list.refresh();   // Chat or another tab may have added it
     list.mark(conversation);
+    book.opened(desk.id); book.soon();
   }
   addEventListener("studio:open", ({ detail }) => { if (ready) { window.studioOpen = null; jump(detail); } else window.studioOpen = detail; }, { signal });
 
@@ -184,6 +196,7 @@ export function mount(root, { persona = null, onsaved = () => {}, onbring = () =
   // --- other windows, and leaving
   channel.onmessage = ({ data }) => {
     if (!root.isConnected) return;
+    if (data.list === who || data.id) book.soon();
     if (data.list === who) list.refresh().then(() => desk.id && list.mark(desk.id));
     if (data.many && data.list === who) settleOpen("Changed in another window.").catch(() => {});
     if (data.id && data.id === desk.id) desk.follow(data.rev).catch(() => {});     // the next save finds out anyway

@@ -1,11 +1,11 @@
 // The right margin: how to write, how this character talks, and the character sheet, edited in place and saved like a conversation.
 const version = new URL(import.meta.url).search;
-const { el, button, fill, grow, notice, bothTexts } = await import("./parts.js" + version);
+const { el, button, fill, grow, notice, bothTexts, plural } = await import("./parts.js" + version);
 const { Saver } = await import("./saver.js" + version);
 const { drafts } = await import("./drafts.js" + version);
 const { wellFormed } = await import("./turns.js" + version);
 const FIELDS = [
-  ["description", "Who {name} is, in one line", ""], ["voice", "Rules of the voice, one on each line", ""], ["facts", "What {name} knows, one on each line", ""],
+  ["description", "Who {name} is, in one line", ""], ["voice", "Rules of the voice, one on each line", ""], ["facts", "What is true of {name}, one on each line", "As {name} would say it, if you like: “I am six.”"],
   ["system", "How {name} talks, told to the model", "(system prompt)"], ["greeting", "How {name} says hello", ""], ["visitor", "Who is talking to {name}", ""],
 ];
 const LISTS = ["voice", "facts"];
@@ -14,16 +14,17 @@ const toSheet = text => Object.fromEntries(FIELDS.map(([f]) => [f, LISTS.include
 const same = (a, b) => JSON.stringify(toSheet(a)) === JSON.stringify(toSheet(b));
 
 export function character(api, { saved }) {
-  let persona = null, rev = 0, name = "", now = {}, ground = {}, theirs = null;
+  let persona = null, rev = 0, name = "", now = {}, ground = {}, theirs = null, kept = new Map();
   const help = el("p", {}), rules = el("ul", { class: "ps-rules" }), noRules = el("p", { hidden: true }, "Nothing is said about the voice yet.");
   const state = el("p", { class: "ps-state" }), trouble = notice("alert"), clash = notice("alert"), offer = notice("status");
   const fields = Object.fromEntries(FIELDS.map(([f]) => [f, el("textarea", { id: `ps-sheet-${f}`, "data-field": f, rows: LISTS.includes(f) || f === "system" ? "3" : "1" })]));
   const labels = Object.fromEntries(FIELDS.map(([f]) => [f, el("span")]));
-  const form = el("div", { class: "ps-form" }, ...FIELDS.map(([f, , small]) => el("div", { class: "ps-field" }, el("label", { for: `ps-sheet-${f}` }, labels[f], small ? el("small", {}, small) : ""), fields[f])));
+  const smalls = Object.fromEntries(FIELDS.map(([f]) => [f, el("small")]));
+  const form = el("div", { class: "ps-form" }, ...FIELDS.map(([f, , small]) => el("div", { class: "ps-field" }, el("label", { for: `ps-sheet-${f}` }, labels[f], small ? smalls[f] : ""), fields[f])));
   const details = el("details", { class: "ps-note" }, el("summary", {}, "Character sheet"), state, trouble.box, clash.box, offer.box, form);
   details.addEventListener("toggle", () => Object.values(fields).forEach(grow));
-  const node = el("aside", { class: "ps-margin", "aria-label": "About this character" },
-    el("div", { class: "ps-note ps-next" }, el("h3", {}, "How to write"), help), el("div", { class: "ps-note" }, el("h3", {}, "How this character talks"), rules, noRules), details);
+  const talks = el("div", { class: "ps-note" }, el("h3", {}, "How this character talks"), rules, noRules);
+  const node = el("aside", { class: "ps-margin", "aria-label": "About this character" }, el("div", { class: "ps-note ps-next" }, el("h3", {}, "How to write"), help), talks, details);
   const saver = new Saver(send, tell), key = () => `sheet-${persona}`;
 
   function tell(kind, sentence) {
@@ -34,15 +35,18 @@ export function character(api, { saved }) {
     trouble.show(sentence, { "Save again": () => saver.save() });
   }
   function render() {
-    for (const [f, label] of FIELDS) { labels[f].textContent = label.replaceAll("{name}", name); fill(fields[f], now[f]); }
+    for (const [f, label, small] of FIELDS) { labels[f].textContent = label.replaceAll("{name}", name); smalls[f].textContent = small.replaceAll("{name}", name); fill(fields[f], now[f]); }
     help.textContent = `Short is fine: two to ten lines. Write what ${name} would really say, including the odd wrong answer.`;
     paintRules();
   }
   function paintRules() {
     const list = toSheet(now).voice;
-    rules.replaceChildren(...list.map(rule => el("li", {}, rule)));
+    rules.replaceChildren(...list.map(rule => el("li", {}, rule, ...(kept.has(rule) ? [el("small", {}, howKept(kept.get(rule)))] : []))));
     noRules.hidden = list.length > 0;
   }
+  /** How the conversations keep each rule a machine can count. */
+  function keep(counted) { kept = new Map(counted.map(rule => [rule.text, rule])); paintRules(); }
+  const howKept = ({ broken, unsaid }) => (broken.length ? `Not kept in ${plural(broken.length, "conversation", "conversations")}.` : unsaid ? `Never said yet: ${unsaid}.` : "Kept in every conversation.");
   function become(text) { now = text; render(); touched(); }
   function touched() { drafts.keep(key(), { rev, text: now }); if (theirs) showClash(); saver.touch(); }
 
@@ -89,8 +93,9 @@ export function character(api, { saved }) {
   function show(who, answer) {
     saver.reset(); theirs = null;
     for (const each of [trouble, clash, offer]) each.clear();
+    if (persona !== who) kept = new Map();
     persona = who; rev = answer.rev; name = answer.sheet.name; now = ground = toText(answer.sheet);
     render(); state.textContent = ""; offerDraft();
   }
-  return { node, show, saver, flush: () => saver.flush() };
+  return { node, show, keep, saver, flush: () => saver.flush(), put: section => talks.before(section) };
 }

@@ -284,6 +284,14 @@ export function page(api, { announce, toast, saved, keys, history, leave, drawer
     node, run, open, close, say, use, saver,
     get id() { return doc?.id ?? null; }, get rev() { return doc?.rev ?? 0; }, get now() { return now; }, get ground() { return ground; }, get past() { return past; }, get marks() { return marking.now; },
     name(who, given) { persona = who; names = given; if (doc) render(); else paintFoot(); },
+    /** Changes what is kept beside the words. `act(base)` asks the studio; it takes no word, so where a save was faster it is asked again. */
+    async beside(id, act) {
+      if (doc?.id === id) await saver.flush();
+      let answer = await act(doc?.id === id ? doc.rev : 1);
+      for (let tries = 4; tries && answer.error === "conflict"; tries--) answer = await act(answer.rev);
+      if (answer.ok === true && doc?.id === id && answer.rev === doc.rev + 1) doc.rev = answer.rev;
+      return answer;
+    },
     /** Something else has stored it: an idle window follows without moving its caret. */
     async follow(rev, why = "Changed in another window.") {
       if (!doc || rev <= doc.rev || !saver.idle) return;

@@ -18,7 +18,8 @@ export function wire(root = "/studio/") {
     if (!answer.ok) throw new NoAnswer(path, answer.status);
     return answer.json();
   }
-  const names = ["list", "load", "save", "history", "new", "duplicate", "remove", "recover", "character", "sheet", "mark", "tags", "pen", "hush"];
+  const names = ["list", "load", "save", "history", "new", "duplicate", "remove", "recover", "character", "sheet", "mark", "tags", "pen", "hush",
+    "coverage", "link", "titles", "scene"];
   const several = ["found", "about", "tag", "flag", "move", "bin", "find", "replace", "undo"];
   const usual = Object.fromEntries(names.map(name => [name, (body, last) => ask(name, body, last)]));
   const many = Object.fromEntries(several.map(name => [name, body => ask(`many/${name}`, body, false, MANY)]));

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from studio.domain import checks, dataset, facts, habits, leakage, likeness, manner, private, rules, voiceprint
+from studio.domain import checks, coverage, dataset, facts, habits, leakage, likeness, manner, private, rules, voiceprint
 from studio.domain.checks import Finding, Sizes
 from studio.domain.conversation import Conversation
 from studio.domain.errors import StudioError
@@ -37,6 +37,11 @@ class Reading:
     def voice(self) -> voiceprint.Voiceprint:
         """The fingerprint of all replies."""
         return voiceprint.measure(text for c in self.conversations for text in c.replies)
+
+    @cached_property
+    def shown(self) -> tuple[coverage.Shown, ...]:
+        """Which conversations show which statement of the sheet."""
+        return coverage.read(self.persona, self.conversations)
 
     @cached_property
     def map(self) -> list[tuple[float, float]]:

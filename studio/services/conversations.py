@@ -1,6 +1,7 @@
 """What a library does with conversations: list, load, save, history, bin."""
 
 import hashlib
+import json
 import secrets
 import time
 from collections.abc import Iterable, Sequence
@@ -15,12 +16,15 @@ from studio.domain.revision import Revision
 from studio.domain.wanted import ALL, Filters, terms
 from studio.services import database
 from studio.services.index import Index
+from studio.services.links import rewordings
 from studio.services.mirror import Mirror
 from studio.services.records import Damaged, Records
 
 OPENING = 80  # characters of the first line in a list
 MOST_ALIKE = 50  # of the conversations nearest to one
 GONE = "This conversation is not here any more. Nothing else was changed. Look in the bin."
+LINKED, UNLINKED = "linked", "unlinked"  # the second where the statement was taken off the sheet
+UNKNOWN = "Not linked: a statement was changed on the sheet meanwhile. Nothing else was changed. Choose it again."
 CUT = "This would drop more than half of the lines. Nothing was changed. Undo, or remove the lines on purpose."
 
 
@@ -140,9 +144,9 @@ class Conversations:
         self._mirror.touch(head.persona)
         return _marked(head)
 
-    def add(self, persona_id: str, title: str, turns: Iterable[Turn], tags: Sequence[str] = ()) -> str:
+    def add(self, persona_id: str, title: str, turns: Iterable[Turn], tags: Sequence[str] = (), shows: Sequence[str] = ()) -> str:
         """A new conversation, on top of the list; returns its id."""
-        return self.add_many(persona_id, [Conversation("", title, tuple(turns), tuple(tags))])[0]
+        return self.add_many(persona_id, [Conversation("", title, tuple(turns), tuple(tags), shows=tuple(shows))])[0]
 
     def add_many(self, persona_id: str, given: Sequence[Conversation]) -> list[str]:
         """New conversations on top of the list, in the order given, all or none; returns their new ids."""
@@ -178,6 +182,52 @@ class Conversations:
                     raise StudioError(str(answer.get("message", GONE)))
                 changed += 1
         return changed
+
+    def link(self, identifier: str, base: int, shows: Sequence[str]) -> dict[str, Any]:
+        """Say which statements of the sheet a conversation shows; answers as `save` does. Raises StudioError for one that is on no sheet."""
+        with self._records.transaction():
+            head = self._find(identifier, "conversation")
+            if head is None:
+                return {"ok": False, "error": "missing"}
+            before, sheet = conversation.from_body(identifier, head.body), self._find(head.persona)
+            facts = json.loads(sheet.body).get("facts", []) if sheet else []
+            if set(shows) - set(facts):
+                raise StudioError(UNKNOWN)
+            wanted = tuple(dict.fromkeys(fact for fact in facts if fact in shows))
+            if before.shows == wanted:
+                return _saved(head)
+            if head.rev != base:
+                return {**self.load(identifier), "ok": False, "error": "conflict"}
+            head = self._records.change(head, LINKED, body=replace(before, shows=wanted).body())
+        self._mirror.touch(head.persona)
+        return _saved(head)
+
+    def _relink(self, persona_id: str, before: Sequence[str], after: Sequence[str]) -> None:
+        """Let the links of a character's conversations, also of those in the bin, follow what became of its statements."""
+        became, came = rewordings(before, after), set(after) - set(before)
+        linked = "persona = ? AND kind = 'conversation' AND instr(body, '\"shows\":[') > 0" if became else ""
+        for head in self._records.heads(linked, persona_id) if linked else ():
+            spoken = conversation.from_body(head.id, head.body)
+            shows = tuple(dict.fromkeys(filter(None, (became.get(one, one) for one in spoken.shows))))
+            if shows != spoken.shows:
+                lost = any(became.get(one) == "" for one in spoken.shows)
+                self._records.change(head, UNLINKED if lost else LINKED, body=replace(spoken, shows=shows).body())
+        if came - set(became.values()):
+            self._return(persona_id, came, after)
+
+    def _return(self, persona_id: str, came: set[str], facts: Sequence[str]) -> None:
+        """A statement that was cut and is pasted elsewhere finds the links again that went with it."""
+        for head in self._records.heads("persona = ? AND kind = 'conversation' AND what = ?", persona_id, UNLINKED):
+            spoken, older = conversation.from_body(head.id, head.body), self._records.history(head.id, head.rev, 1)
+            once = conversation.from_body(head.id, older[0].body).shows if older else ()
+            wanted = {*spoken.shows, *(one for one in once if one in came)}
+            shows = tuple(fact for fact in facts if fact in wanted)
+            if shows != spoken.shows:
+                self._records.change(head, LINKED, body=replace(spoken, shows=shows).body())
+
+    def titles(self, identifiers: Iterable[str]) -> list[dict[str, Any]]:
+        """Title and opening of these conversations; those that are not there any more are left out."""
+        return [_row(head) for one in identifiers if (head := self._find(one, "conversation"))]
 
     def remove(self, identifier: str) -> None:
         """Move a conversation to the bin, where it stays for 30 days."""

@@ -123,7 +123,10 @@ class Library(Conversations, Folders):
                 return head.rev
             if head.rev != base_rev:
                 raise StudioError(CHANGED)
+            before = _persona(head).facts
             head = self._records.change(head, "written", body=body)
+            if before != sheet.facts:
+                self._relink(identifier, before, sheet.facts)
         self._mirror.touch(identifier)
         return head.rev
 

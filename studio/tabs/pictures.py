@@ -156,6 +156,19 @@ def lines(turns: Sequence[int]) -> str:
     return _panel("How many lines they have", counts, (_lines(1), _lines(max(1, high))), said)
 
 
+def shown(scenes: Sequence[int]) -> str:
+    """How many statements of the sheet have a scene; nothing where there are no statements. `scenes`: how many each has."""
+    if not scenes:
+        return ""
+    some = sum(count > 0 for count in scenes)
+    said = f"{some:,} of {len(scenes):,} statements have a scene."
+    return (
+        '<div class="panel"><h3>What they show of the character sheet</h3>'
+        f'<div class="split" role="img" aria-label="{said}"><i style="flex:{some}"></i><b style="flex:{len(scenes) - some}"></b></div>'
+        f'<p class="fine">{said} Write says which have none.</p></div>'
+    )
+
+
 def _lines(count: int) -> str:
     return f"{count:,} line" + ("" if count == 1 else "s")
 

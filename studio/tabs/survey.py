@@ -43,7 +43,8 @@ def shown(reading: Reading) -> Survey:
     return Survey(
         pictures.split(len(parts.train), len(parts.validation))
         + pictures.lengths([c.words for c in found])
-        + pictures.lines([len(c.turns) for c in found]),
+        + pictures.lines([len(c.turns) for c in found])
+        + pictures.shown([one.count for one in reading.shown]),
         gr.update(value=said, visible=bool(said)),
         f"How {reading.persona.name} sounds",
         pictures.strip(fingerprint(reading.voice)),

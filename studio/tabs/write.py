@@ -20,7 +20,7 @@ from studio.domain.persona import Persona
 from studio.domain.wanted import Filters, Length, State
 from studio.services.studio import Studio
 from studio.settings import Settings
-from studio.tabs import bring, many, take
+from studio.tabs import bible, bring, many, take
 from studio.tabs.door import Answer, Door, Given, Id, Lines, One, Text, Title, poster
 from studio.tabs.wiring import go
 
@@ -55,7 +55,7 @@ class Listing(Given):
 
     persona: Id
     query: Annotated[str, Field(max_length=200)] = ""
-    tag: Annotated[str, Field(max_length=LONGEST_TEXT)] = ""
+    tag: Text = ""
     flag: State = ""
     length: Length = ""
     drafted: bool = False
@@ -229,6 +229,8 @@ def routes(studio: Studio) -> APIRouter:
     post("character", character, One)
     post("sheet", save_sheet, SavingSheet)
     router.include_router(many.routes(studio, Listing, list_conversations), prefix="/many")
+    for path, handler, model in bible.ROUTES:
+        post(path, handler, model)
     return router
 
 

@@ -323,3 +323,11 @@ def test_the_tab_can_be_built(studio):
         persona = gr.Radio([])
         with gr.Tabs():
             assert prepare.build(studio, persona) is None
+
+
+def test_the_picture_of_the_set_says_how_many_statements_have_a_scene(studio):
+    who = studio.library.create(Persona("Biscuit", visitor="Mia", facts=("I am six.", "Thunder scares me.")))
+    for n in range(12):
+        add(studio, who, f"Storm {n}", "Does thunder scare you?", f"Not {n}.")
+    assert "1 of 2 statements have a scene." in prepare.picture(studio, who, None).panels
+    assert "statements" not in prepare.picture(studio, stage.character(studio.library), None).panels
