@@ -238,7 +238,7 @@ def test_marks_are_a_step_of_their_own_and_a_save_goes_on_from_them(ask, persona
     assert (marked["ok"], marked["rev"], marked["tags"], marked["flag"]) == (True, 2, ["rain"], "needs work")
     assert ask("save", id=puddle, base=2, op="a" * 16, title="", turns=lines("a", "b", "c", "d"))["ok"] is True
     assert ask("list", persona=persona)["rows"][0]["tags"] == ["rain"]
-    assert ask("tags", id=persona) == {"ok": True, "tags": ["rain"]}
+    assert ask("tags", id=persona) == {"ok": True, "tags": [{"tag": "rain", "count": 1}]}
     assert [r["what"] for r in ask("history", id=puddle, before=4)["revisions"]] == ["written", "marked", "written"]
 
 
