@@ -3,11 +3,13 @@
 import argparse
 import importlib
 import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 from studio import doctor, entrance, line, porter, settings
-from studio.domain.errors import StudioError
+from studio.domain.errors import NotFound, StudioError
 from studio.services.studio import Studio, assemble
 
 
@@ -84,6 +86,18 @@ def take(options: argparse.Namespace) -> int:
     return _with_studio(options, lambda studio: porter.take(studio, options, _say))
 
 
+def bench(options: argparse.Namespace) -> int:
+    """Run one of the project's measurements in a process of its own; its exit code says whether every bar was met."""
+    folder = settings.PROJECT / "tests" / "benchmarks"
+    names = sorted(file.stem for file in folder.glob("*.py"))
+    if options.name not in names:
+        raise NotFound(
+            f"There is no measurement called “{options.name}”. Choose one of {', '.join(names) or 'none: the tests are not here'}."
+        )
+    wanted = ["--json", str(options.json.absolute())] if "json" in options else []
+    return subprocess.run([sys.executable, str(folder / f"{options.name}.py"), *wanted], check=False).returncode
+
+
 def _with_studio(options: argparse.Namespace, work: Callable[[Studio], int]) -> int:
     chosen = settings.read(options)
     settle_environment(chosen.scratch)
@@ -97,6 +111,11 @@ def _with_studio(options: argparse.Namespace, work: Callable[[Studio], int]) -> 
 def _add_demo_options(command: argparse.ArgumentParser) -> None:
     _add_start_options(command)
     command.add_argument("--json", type=Path, metavar="FILE", help="write the report there as JSON")
+
+
+def _add_bench_options(command: argparse.ArgumentParser) -> None:
+    command.add_argument("name", metavar="NAME", help="writing, mutations, ...: a name that is none lists them")
+    command.add_argument("--json", type=Path, metavar="FILE", help="write the figures there as JSON")
 
 
 def _add_import_options(command: argparse.ArgumentParser) -> None:
@@ -129,5 +148,6 @@ COMMANDS: dict[str, tuple[Callable[[argparse.Namespace], int], str, Callable[[ar
     "demo": (demo, "take a bundled character from its conversations to a file, and report what was measured", _add_demo_options),
     "import": (bring, "bring in cards, chats, data sets, scripts and packages; it says first what it understood", _add_import_options),
     "export-dataset": (take, "take a character out as a file for other programs, or as a package", _add_export_options),
+    "bench": (bench, "measure one part of the studio on this machine, each figure beside its bar", _add_bench_options),
     "doctor": (look, "say what hardware, versions, disk, Ollama and models were found", _add_start_options),
 }

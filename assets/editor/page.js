@@ -20,7 +20,7 @@ export function page(api, { announce, toast, saved, keys, history, leave, drawer
 
   // --- the document
   let doc = null, names = { user: "Visitor", model: "Character" }, persona = null;
-  let now = { title: "", turns: [] }, ground = now, here = -1, past = new Past(), older = 0, sent = new Set(), shrunk = false, theirs = null, ticket = 0;
+  let now = { title: "", turns: [] }, ground = now, here = -1, past = new Past(), older = 0, sent = new Set(), shrunk = false, theirs = null, remembering = null, ticket = 0;
   const boxes = () => lines.querySelectorAll("textarea");
   const spot = () => ({ ...now, i: here, at: boxes()[here]?.selectionStart ?? 0 });
   const saver = new Saver(send, tell);
@@ -226,7 +226,7 @@ export function page(api, { announce, toast, saved, keys, history, leave, drawer
     become({ ...now, turns: put(now.turns, at, 0, turn) }, { i: at, at: turn.text.length });
   }
   async function wind(name) {
-    if (name === "undo" && !past.back.length && older > 1) await remember();
+    if (name === "undo" && !past.back.length && older > 1) await (remembering ??= remember().finally(() => { remembering = null; }));   // keys come faster than answers
     const then = past[name](spot());
     if (!then) return announce(`Nothing to ${name}`);
     become({ title: then.title, turns: then.turns }, then.i >= 0 && lines.contains(document.activeElement) ? then : null);

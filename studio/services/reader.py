@@ -2,7 +2,9 @@
 
 import logging
 import threading
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from itertools import count
 
 from rapidfuzz.distance import Indel
 
@@ -109,7 +111,8 @@ class Reader:
 
 def twins(conversations: Sequence[Conversation]) -> dict[str, str]:
     """Conversations that are nearly the same as an earlier one, though no copy: the id of each, with the earlier one's."""
-    texts = [words(" ".join(turn.text for turn in c.turns)) for c in conversations]
+    numbers: defaultdict[str, int] = defaultdict(count().__next__)  # a word takes eight bytes wherever it comes again
+    texts = [[numbers[word] for word in words(" ".join(turn.text for turn in c.turns))] for c in conversations]
     found = {}
     for n, others in likeness.candidates(texts):
         for other in others:

@@ -54,7 +54,7 @@ def read(extension: Fields, seed: str) -> Own | None:
     try:
         persona = sheet(extension.values.get("sheet"))
     except StudioError as error:
-        extension.note("sheet", str(error), "The rest of the card was read instead.")
+        extension.note("sheet", str(error), "The rest of the card was read instead. Look through the sheet in Write.")
         return None
     given = extension.values.get("greetings")
     greetings = tuple(text for text in given if _kept((text,))) if isinstance(given, list) else ()
@@ -89,7 +89,7 @@ def conversation(identifier: str, item: Fields) -> Conversation | None:
     )
     problem = fault(title, turns)
     if problem:
-        item.note("turns", "this conversation can't be kept as it is.", problem)
+        item.note("turns", f"this conversation can't be kept as it is. {problem}", "Write this conversation anew in Write.")
     elif not isinstance(tags, list) or not _kept([*tags, *(turn["id"] for turn in turns)]):
         item.note("tags", "these are not words.", "Write this conversation anew in Write.")
     elif not isinstance(shows, list) or not _kept(shows) or item.values.get("flag", "") not in FLAGS:

@@ -146,10 +146,16 @@ WHERE = "b.json, extensions, persona_studio"
 @pytest.mark.parametrize(
     ("sheet", "sentence"),
     [
-        (5, "the sheet does not hold a character sheet. The rest of the card was read instead."),
-        ({"name": "B", "facts": "x"}, "the sheet: “facts” should be a list of sentences. The rest of the card was read instead."),
-        ({"name": "\ud800"}, "a text there can't be stored. The rest of the card was read instead."),
-        ({"name": "B", "system": "x" * 100_001}, "a text there can't be stored. The rest of the card was read instead."),
+        (5, "the sheet does not hold a character sheet. The rest of the card was read instead. Look through the sheet in Write."),
+        (
+            {"name": "B", "facts": "x"},
+            "the sheet: “facts” should be a list of sentences. The rest of the card was read instead. Look through the sheet in Write.",
+        ),
+        ({"name": "\ud800"}, "a text there can't be stored. The rest of the card was read instead. Look through the sheet in Write."),
+        (
+            {"name": "B", "system": "x" * 100_001},
+            "a text there can't be stored. The rest of the card was read instead. Look through the sheet in Write.",
+        ),
     ],
     ids=["no sheet", "wrong type", "half a character", "too long"],
 )
@@ -164,8 +170,8 @@ def test_where_our_own_sheet_is_damaged_the_rest_of_the_card_is_read(sheet, sent
     ("conversation", "sentence"),
     [
         (5, "a number stands where a group of fields belongs. Remove that item."),
-        ({"title": 5, "turns": []}, "turns: this conversation can't be kept as it is. A title has at most 200 characters."),
-        ({"title": "", "turns": [{"id": "1", "role": "system", "text": "x"}]}, "turns: this conversation can't be kept as it is. Line 1 is not a line of dialogue."),
+        ({"title": 5, "turns": []}, "turns: this conversation can't be kept as it is. A title has at most 200 characters. Write this conversation anew in Write."),
+        ({"title": "", "turns": [{"id": "1", "role": "system", "text": "x"}]}, "turns: this conversation can't be kept as it is. Line 1 is not a line of dialogue. Write this conversation anew in Write."),
         ({"title": "", "turns": [{"id": "\ud800", "role": "user", "text": "x"}]}, "tags: these are not words. Write this conversation anew in Write."),
         ({"title": "", "turns": [], "tags": [5]}, "tags: these are not words. Write this conversation anew in Write."),
     ],

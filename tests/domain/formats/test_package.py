@@ -117,7 +117,7 @@ SKIPPED = {
     ),
     "a line of nobody": (
         {"conversations__jsonl": PUDDLE.body().encode() + b'\n{"title": "", "turns": [{}], "tags": []}\n'},
-        "biscuit.zip, conversations.jsonl, line 2, turns: this conversation can't be kept as it is. Line 1 is not a line of dialogue.",
+        "biscuit.zip, conversations.jsonl, line 2, turns: this conversation can't be kept as it is. Line 1 is not a line of dialogue. Write this conversation anew in Write.",
     ),
     "no picture": ({"portrait__png": b"GIF89a"}, "biscuit.zip, portrait.png: this is not a PNG picture. Choose a picture for the character yourself."),
     "a way out": ({"../../etc/x": b"x"}, "biscuit.zip, ../../etc/x: this studio does not know this part of a package. It was left out."),
