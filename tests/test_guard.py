@@ -1,14 +1,13 @@
 """The door: who gets in, what is not there, and what every answer carries."""
 
-import asyncio
 import base64
 import hashlib
 import re
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from studio.guard import HEADERS, INLINE_SCRIPTS, Guard
+from tests.loop import finish
 
 PORT, KEY = 7860, "k" * 43
 OWN = f"127.0.0.1:{PORT}"
@@ -45,12 +44,6 @@ class Answer:
         self.status = start.get("status")
         self.headers = {name.decode().lower(): value.decode() for name, value in start.get("headers", [])}
         self.body = b"".join(m.get("body", b"") for m in messages[1:])
-
-
-def finish(work):
-    """Runs a coroutine to its end in a thread of its own: a browser opened by another test keeps a loop running in this one."""
-    with ThreadPoolExecutor(1) as pool:
-        return pool.submit(asyncio.run, work).result()
 
 
 def ask(path="/", query="", method="GET", host=OWN, token=True, inside=None, hosts=None, cookie=f"studio-{PORT}={KEY}", **headers):

@@ -2,12 +2,12 @@
 
 import asyncio
 import json
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from studio import stream
 from studio.stream import DATA, JOIN, OrderedStream
+from tests.loop import finish
 
 CLOSING = b'data: {"msg":"close_stream"}\n\n'
 
@@ -61,12 +61,6 @@ async def gradio(scope, receive, send):
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
-def finish(work):
-    """In a thread of its own: a browser opened by another test keeps a loop running in this one."""
-    with ThreadPoolExecutor(1) as pool:
-        return pool.submit(asyncio.run, work()).result()
-
-
 async def turns():
     for _ in range(20):
         await asyncio.sleep(0)
@@ -86,7 +80,7 @@ def test_a_confirmation_waits_until_the_page_has_left_the_closed_stream():
         assert page.heard.index("left") < page.heard.index((JOIN, "http.response.body", b"joined"))
         assert page.app.closing == {}
 
-    finish(story)
+    finish(story())
 
 
 def test_another_page_does_not_wait():
@@ -99,7 +93,7 @@ def test_another_page_does_not_wait():
         page.leave()
         await hearing
 
-    finish(story)
+    finish(story())
 
 
 def test_without_a_closing_stream_nothing_waits():
@@ -108,7 +102,7 @@ def test_without_a_closing_stream_nothing_waits():
         await page.join()
         assert page.confirmed()
 
-    finish(story)
+    finish(story())
 
 
 def test_a_page_that_never_lets_go_holds_nothing_up_for_long(monkeypatch, caplog):
@@ -122,7 +116,7 @@ def test_a_page_that_never_lets_go_holds_nothing_up_for_long(monkeypatch, caplog
         assert page.confirmed()
         assert page.app.closing == {}
 
-    finish(story)
+    finish(story())
     assert "event stream" in caplog.text
 
 
@@ -141,4 +135,4 @@ def test_a_request_without_a_session_is_passed_on(body):
         await app({"type": "http", "path": JOIN, "query_string": b""}, receive, send)
         assert heard[-1]["body"] == b"joined"
 
-    finish(story)
+    finish(story())

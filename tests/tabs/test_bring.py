@@ -1,6 +1,5 @@
 """The panel in which files come in: shown first, brought in as one step, undone as one; and the panel in which a character goes out."""
 
-import asyncio
 import csv
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from studio.domain.persona import Persona
 from studio.services import exchange
 from studio.services.library import Library
 from studio.tabs import bring, take
+from tests.loop import finish
 from tests.tabs import stage
 
 SCRIPT = "Mia: <img src=x onerror=alert(1)>\nPip: **Woof.** ${1+1}\n\nMia: Bed.\nPip: No!\n"
@@ -169,7 +169,7 @@ def test_a_file_that_nobody_uploaded_is_never_read(studio, pip, tmp_path, monkey
     def ask(path):
         path.write_text(SCRIPT, "utf-8")
         sent = {"path": str(path), "orig_name": path.name, "meta": {"_type": "gradio.FileData"}}
-        return asyncio.run(page.process_api(look, [pip, [sent]], state=SessionState(page)))["data"]
+        return finish(page.process_api(look, [pip, [sent]], state=SessionState(page)))["data"]
 
     assert "uploaded.txt holds 2 conversations, written as script." in ask(studio.library.scratch / "uploaded.txt")
     with pytest.raises(InvalidPathError):

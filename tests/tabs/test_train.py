@@ -114,7 +114,7 @@ def test_times_are_promised_only_where_they_were_measured(studio):
     assert "shows once learning has begun" in promise
     stage.lesson(studio, who, *LEARNING, event("done"), **RESULT)
     _, cards, promise, *_ = train.form(studio, who, None, "balanced", "")
-    assert [label.split("\n")[0] for label, _ in cards["choices"]][1] == "Balanced, about seven minutes"
+    assert [label.split("\n")[0] for label, _ in cards["choices"]][1] == "Balanced, about five minutes"
     assert "earlier lessons on this computer" in promise
 
 
@@ -126,7 +126,7 @@ def test_a_preset_fills_the_experts_fields_within_what_the_model_can_read(studio
     who = stage.character(studio.library)
     values = train.form(studio, who, None, "patient", "")[3:]
     plan = train.recipe(tuple(values))
-    assert (plan.rank, plan.epochs) == (64, 16)
+    assert (plan.rank, plan.epochs) == (64, 12)
     assert plan.max_length <= 256
     assert train.form(studio, who, None, "patient", who)[3:] == [gr.skip()] * len(train.WORDS), "what an expert changed stays"
 
