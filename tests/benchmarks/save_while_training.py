@@ -61,6 +61,7 @@ def main() -> None:
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as home:
         studio = assemble(settings.read(home=Path(home)))
+        studio.reader.follow()  # as in the window: what is saved is read and checked in the background
         app = FastAPI()
         app.include_router(write.routes(studio), prefix="/studio")
         client, who = TestClient(app), studio.library.characters()[0].id
@@ -77,6 +78,7 @@ def main() -> None:
         assert studio.jobs.state(folder) == "running"
         studio.jobs.stop(folder)
         assert studio.jobs.wait(folder, 120)
+        studio.reader.close()
         studio.library.close()
     measured = {"quiet_ms": quiet, "while_training_ms": busy, "ratio_p95": round(busy["p95"] / quiet["p95"], 2)}
     print(json.dumps(measured, indent=1))
