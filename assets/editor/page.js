@@ -1,7 +1,7 @@
 // One open conversation: its title and lines, undo, saving, and what to do when another window changed it too.
 const version = new URL(import.meta.url).search;
 const { el, button, fill, grow, roving, notice, bothTexts, KEYS, plural } = await import("./parts.js" + version);
-const { commands, freshId, line, merge, other, Past, put, received, sameText, sameWords, wellFormed } = await import("./turns.js" + version);
+const { commands, freshId, line, merge, other, Past, put, received, said, sameText, sameWords, wellFormed } = await import("./turns.js" + version);
 const { Saver } = await import("./saver.js" + version);
 const { drafts } = await import("./drafts.js" + version);
 const { whyMissing } = await import("./wire.js" + version);
@@ -113,7 +113,7 @@ export function page(api, { announce, toast, saved, keys, history, leave, drawer
   /** Whether the studio stored what was sent; true where the browser can't tell. */
   async function matches(sha256, { title, turns }) {
     if (!sha256 || !globalThis.crypto?.subtle) return true;
-    const canonical = JSON.stringify({ title, turns: turns.map(({ id, role, text }) => ({ id, role, text })) });
+    const canonical = JSON.stringify({ title, turns: turns.map(({ id, role, text, others, drafted }) => ({ id, role, text, others, drafted })) });
     const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(canonical)));
     return [...digest].map(byte => byte.toString(16).padStart(2, "0")).join("") === sha256;
   }
@@ -255,7 +255,7 @@ export function page(api, { announce, toast, saved, keys, history, leave, drawer
   body.addEventListener("input", e => {
     const text = wellFormed(e.target.value);
     if (e.target === title) now = { ...now, title: text.replace(/\s*\n\s*/g, " ") };
-    else now = { ...now, turns: put(now.turns, here, 1, line(now.turns[here].role, text, now.turns[here].id)) };
+    else now = { ...now, turns: put(now.turns, here, 1, said(now.turns[here], text)) };
     if (e.target === title && text.includes("\n")) fill(title, now.title);
     grow(e.target); touched();
   });

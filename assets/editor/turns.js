@@ -1,16 +1,21 @@
-// The nouns and verbs of a conversation, without a page. A text is {title, turns}; a turn is a frozen {id, role, text}.
+// The nouns and verbs of a conversation, without a page. A text is {title, turns}; a turn is a frozen {id, role, text, others?, drafted?}:
+// others are versions of the line kept beside it, drafted says that a model wrote it and nobody has touched it since.
 // Every command is a pure function (turns, i, caret) -> {turns, focus: {i, at}}, or null where there is nothing to do.
 
 export const freshId = () => [...crypto.getRandomValues(new Uint8Array(8))].map(byte => byte.toString(16).padStart(2, "0")).join("");
 export const other = role => (role === "user" ? "model" : "user");
-export const line = (role, text = "", id = freshId()) => Object.freeze({ id, role, text });
+export const line = (role, text = "", id = freshId(), { others = [], drafted = false } = {}) =>
+  Object.freeze({ id, role, text, ...(others.length && { others: Object.freeze([...others]) }), ...(drafted && { drafted }) });
+/** The same line with other words; its versions stay, and it is the writer's own from now on. */
+export const said = (t, text) => line(t.role, text, t.id, { others: t.others });
 export const put = (turns, i, drop, ...add) => [...turns.slice(0, i), ...add, ...turns.slice(i + drop)];
 // A textarea only knows \n: what comes with \r\n would differ from its own box for ever.
-export const received = turns => turns.map(t => line(t.role, t.text.replace(/\r\n?/g, "\n"), t.id));
+const plain = text => text.replace(/\r\n?/g, "\n");
+export const received = turns => turns.map(t => line(t.role, plain(t.text), t.id, { others: t.others?.map(plain), drafted: t.drafted }));
 // What can be neither stored nor sent (half a character pair) becomes the replacement sign.
 export const wellFormed = text => (text.toWellFormed ? text.toWellFormed() : text.replace(/[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g, "\ufffd"));
 
-const sameTurn = (a, b) => Boolean(a && b && a.text === b.text && a.role === b.role);
+const sameTurn = (a, b) => Boolean(a && b && JSON.stringify(a) === JSON.stringify({ ...b, id: a.id }));
 export const sameTurns = (a, b) => a.length === b.length && a.every((t, i) => t.id === b[i].id && sameTurn(t, b[i]));
 export const sameText = (a, b) => a.title === b.title && sameTurns(a.turns, b.turns);
 /** The same words, whatever the lines are called: what a person would call unchanged. */
@@ -23,15 +28,15 @@ export const commands = {
   down: (ts, i, at) => (i < ts.length - 1 ? { turns: put(ts, i, 2, ts[i + 1], ts[i]), focus: { i: i + 1, at } } : null),
   copy: (ts, i, at) => ({ turns: put(ts, i + 1, 0, line(ts[i].role, ts[i].text)), focus: { i: i + 1, at } }),
   remove: (ts, i) => ({ turns: put(ts, i, 1), focus: { i: Math.min(i, ts.length - 2), at: 0 } }),
-  swap: (ts, i, at) => ({ turns: put(ts, i, 1, line(other(ts[i].role), ts[i].text, ts[i].id)), focus: { i, at } }),
+  swap: (ts, i, at) => ({ turns: put(ts, i, 1, line(other(ts[i].role), ts[i].text, ts[i].id, ts[i])), focus: { i, at } }),
   split: (ts, i, at) => ({
-    turns: put(ts, i, 1, line(ts[i].role, ts[i].text.slice(0, at).trimEnd(), ts[i].id), line(other(ts[i].role), ts[i].text.slice(at).trimStart())),
+    turns: put(ts, i, 1, said(ts[i], ts[i].text.slice(0, at).trimEnd()), line(other(ts[i].role), ts[i].text.slice(at).trimStart())),
     focus: { i: i + 1, at: 0 },
   }),
   merge: (ts, i) => {
     if (i < 1) return null;
     const [above, text] = [ts[i - 1].text, ts[i].text], glue = above && text ? "\n" : "";
-    return { turns: put(ts, i - 1, 2, line(ts[i - 1].role, above + glue + text, ts[i - 1].id)), focus: { i: i - 1, at: above.length + glue.length } };
+    return { turns: put(ts, i - 1, 2, said(ts[i - 1], above + glue + text)), focus: { i: i - 1, at: above.length + glue.length } };
   },
 };
 

@@ -14,15 +14,34 @@ ROLES: tuple[Role, Role] = ("user", "model")
 LONGEST_TEXT = 100_000  # characters in one turn
 MOST_TURNS = 500
 LONGEST_TITLE = 200
+MOST_OTHERS = 20  # further versions kept of one line
+Flag = Literal["", "needs work", "finished"]
+FLAGS: tuple[Flag, ...] = ("", "needs work", "finished")
 
 
 @dataclass(frozen=True)
 class Turn:
-    """One line of dialogue. `id` is stable over edits, so that two windows can be merged turn by turn."""
+    """One line of dialogue. `id` is stable over edits, so that two windows can be merged turn by turn.
+
+    Only `text` is learned. `others` are versions of this line that are kept beside it; `drafted` says that a model wrote it and nobody has
+    touched it since.
+    """
 
     id: str
     role: Role
     text: str
+    others: tuple[str, ...] = ()
+    drafted: bool = False
+
+    def to_dict(self) -> dict[str, Any]:
+        """As it is stored and sent: what is as usual is left out."""
+        more = ({"others": list(self.others)} if self.others else {}) | ({"drafted": True} if self.drafted else {})
+        return {"id": self.id, "role": self.role, "text": self.text, **more}
+
+
+def turn(value: Mapping[str, Any]) -> Turn:
+    """The turn whose `to_dict()` this is."""
+    return Turn(**{**value, "others": tuple(value.get("others", ()))})
 
 
 @dataclass(frozen=True)
@@ -33,6 +52,8 @@ class Conversation:
     title: str
     turns: tuple[Turn, ...] = ()
     tags: tuple[str, ...] = field(default=())
+    flag: Flag = ""
+    shows: tuple[str, ...] = ()  # the statements of the sheet the writer says it shows
 
     @property
     def words(self) -> int:
@@ -46,16 +67,23 @@ class Conversation:
 
     def body(self) -> str:
         """Canonical JSON (sorted keys, no spaces): what is stored and hashed. The id is the record's, not the body's."""
-        turns = [{"id": t.id, "role": t.role, "text": t.text} for t in self.turns]
-        return json.dumps(
-            {"tags": list(self.tags), "title": self.title, "turns": turns}, ensure_ascii=False, sort_keys=True, separators=(",", ":")
-        )
+        value = {"tags": list(self.tags), "title": self.title, "turns": [turn.to_dict() for turn in self.turns], **self.marks()}
+        return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+
+    def marks(self) -> dict[str, Any]:
+        """Flag and statements, where there are any."""
+        return ({"flag": self.flag} if self.flag else {}) | ({"shows": list(self.shows)} if self.shows else {})
 
 
 def from_body(identifier: str, body: str) -> Conversation:
     """The conversation whose `body()` this is."""
-    value = json.loads(body)
-    return Conversation(identifier, value["title"], tuple(Turn(**t) for t in value["turns"]), tuple(value["tags"]))
+    return from_value(identifier, json.loads(body))
+
+
+def from_value(identifier: str, value: Mapping[str, Any]) -> Conversation:
+    """The same, of a body that is parsed already."""
+    turns, tags, shows = map(turn, value["turns"]), tuple(value["tags"]), tuple(value.get("shows", ()))
+    return Conversation(identifier, value["title"], tuple(turns), tags, value.get("flag", ""), shows)
 
 
 def fault(title: Any, turns: Any) -> str:
@@ -66,13 +94,18 @@ def fault(title: Any, turns: Any) -> str:
         return f"A conversation has at most {MOST_TURNS} lines. Continue in a new one."
     seen: set[str] = set()
     for n, turn in enumerate(turns, 1):
-        if not isinstance(turn, dict) or set(turn) != {"id", "role", "text"} or turn["role"] not in ROLES:
+        if not isinstance(turn, dict) or {"id", "role", "text"} != set(turn) - {"others", "drafted"} or turn["role"] not in ROLES:
             return f"Line {n} is not a line of dialogue."
         if not isinstance(turn["id"], str) or not 0 < len(turn["id"]) <= 64 or turn["id"] in seen:
             return f"Line {n} has no name of its own."
         if not isinstance(turn["text"], str) or len(turn["text"]) > LONGEST_TEXT:
             return f"Line {n} is longer than {LONGEST_TEXT:,} characters. Split it."
-        if not _is_unicode(turn["text"]) or not _is_unicode(title):
+        others = turn.get("others", ())
+        if not isinstance(others, list | tuple) or len(others) > MOST_OTHERS or turn.get("drafted", False) not in (True, False):
+            return f"Line {n} keeps more than {MOST_OTHERS} other versions. Remove one first."
+        if not all(isinstance(text, str) and len(text) <= LONGEST_TEXT for text in others):
+            return f"A version of line {n} is longer than {LONGEST_TEXT:,} characters. Split it."
+        if not all(map(_is_unicode, (turn["text"], title, *others))):
             return f"Line {n} holds half a character that can't be stored. Type it again."
         seen.add(turn["id"])
     return ""
@@ -117,7 +150,7 @@ def from_messages(identifier: str, value: Any) -> Conversation:
     tags = value.get("tags") or []
     if not isinstance(tags, list) or not all(isinstance(tag, str) for tag in tags):
         raise BadFile("has tags that are not a list of words")
-    problem = fault(title, [{"id": t.id, "role": t.role, "text": t.text} for t in turns])
+    problem = fault(title, [turn.to_dict() for turn in turns])
     if problem:
         raise BadFile(problem)
     return Conversation(identifier, title, tuple(turns), tuple(tags))

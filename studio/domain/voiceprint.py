@@ -119,7 +119,8 @@ def favourites(forms: Counter[str]) -> tuple[Favourite, ...]:
     for form, n in forms.items():
         uses[form.casefold()] += n
     total = sum(uses.values())
-    common = {form for form in forms if form.islower()} | {form.casefold() for form in forms if len(form) > 1 and form.isupper()}
+    shouted = {form.casefold() for form in forms if len(form) > 1 and form.isupper() and forms[form] > forms[form.capitalize()]}
+    common = {form for form in forms if form.islower()} | shouted
     found = [
         Favourite(word, n, z)
         for word, n in uses.items()

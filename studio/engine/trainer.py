@@ -133,11 +133,11 @@ def prepare(folder: Path, reporter: Reporter) -> Lesson:
     )
 
 
-def takes(lesson: Lesson, model: Any) -> list[tuple[str, str]]:
-    """The answers, greedy, to the lesson's sample questions as the model stands now: (question, answer)."""
+def takes(lesson: Lesson, model: Any, system: str) -> list[tuple[str, str]]:
+    """The answers, greedy, to the lesson's sample questions as the model stands now under a scene: (question, answer)."""
     out = []
     for question in lesson.spec["samples"]:
-        text = gemma.prompt([Turn("", "user", question)], lesson.system, lesson.dialect)
+        text = gemma.prompt([Turn("", "user", question)], system, lesson.dialect)
         growing = answer(
             model, lesson.tokenizer, text, stop_ids(lesson.tokenizer, lesson.dialect), 0.0, LONGEST_TAKE, lambda: lesson.reporter.stopping
         )
@@ -210,7 +210,8 @@ class Watch(TrainerCallback):
             keep(self.lesson, model)
         training_now = model.training
         model.eval()
-        for question, said in takes(self.lesson, model):
+        # Before the first step the plain model speaks, as Chat lets it speak: without the scene.
+        for question, said in takes(self.lesson, model, self.lesson.system if step else ""):
             self.lesson.reporter.say("sample", step=step, epoch=round(epoch, 3), prompt=question, text=said)
         model.train(training_now)
 

@@ -4,7 +4,7 @@ import hashlib
 import secrets
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import Any
 
 from studio.domain import conversation, mending
@@ -75,7 +75,7 @@ class Conversations:
             before = conversation.from_body(identifier, head.body)
             if not shrink and _shrinks(before, turns):
                 return {"ok": False, "error": "invalid", "message": f"Not saved: {CUT}"}
-            after = replace(before, title=title, turns=tuple(Turn(**turn) for turn in turns))
+            after = replace(before, title=title, turns=tuple(map(conversation.turn, turns)))
             head = self._records.change(head, "written", op=op, body=after.body())
         self._mirror.touch(head.persona)
         return _saved(head)
@@ -87,7 +87,7 @@ class Conversations:
     def add_many(self, persona_id: str, given: Sequence[Conversation]) -> list[str]:
         """New conversations on top of the list, in the order given, all or none; returns their new ids."""
         for spoken in given:
-            fault = conversation.fault(spoken.title, [asdict(turn) for turn in spoken.turns])
+            fault = conversation.fault(spoken.title, [turn.to_dict() for turn in spoken.turns])
             if fault:
                 raise StudioError(f"Nothing was added. “{spoken.title[:60]}”: {fault}")
         added = [replace(spoken, id=secrets.token_hex(8)) for spoken in given]
@@ -112,7 +112,7 @@ class Conversations:
                 after = mending.mended(kind, before)
                 if after == before:
                     continue
-                turns = [asdict(turn) for turn in after.turns]
+                turns = [turn.to_dict() for turn in after.turns]
                 answer = self.save(identifier, head.rev, secrets.token_hex(8), after.title, turns, shrink=True)
                 if not answer["ok"]:
                     raise StudioError(str(answer.get("message", GONE)))
@@ -161,13 +161,14 @@ def first(added: Conversation, persona_id: str, place: int) -> Revision:
 
 def _shown(revision: Revision) -> dict[str, Any]:
     spoken = conversation.from_body(revision.id, revision.body)
-    return {"title": spoken.title, "turns": [asdict(turn) for turn in spoken.turns]}
+    marks = {"tags": list(spoken.tags), **spoken.marks()}
+    return {"title": spoken.title, **marks, "turns": [turn.to_dict() for turn in spoken.turns]}
 
 
 def _row(head: Revision) -> dict[str, Any]:
     spoken = conversation.from_body(head.id, head.body)
     opening = " ".join(spoken.turns[0].text[:1000].split())[:OPENING] if spoken.turns else ""
-    shown = {"title": spoken.title, "turns": len(spoken.turns), "opening": opening, "tags": list(spoken.tags)}
+    shown = {"title": spoken.title, "turns": len(spoken.turns), "opening": opening, "tags": list(spoken.tags), "flag": spoken.flag}
     return {"id": head.id, "rev": head.rev, **shown}
 
 

@@ -170,17 +170,6 @@ def last(library: Library) -> list[Arrived]:
     return [Arrived(one["persona"], tuple(one["conversations"]), one["is_new"]) for one in kept]
 
 
-def put_again(library: Library, arrived: Sequence[Arrived]) -> None:
-    """Undo the undoing."""
-    with library.transaction():
-        for one in arrived:
-            if one.is_new:
-                library.restore(one.persona)
-            for identifier in () if one.is_new else one.conversations:
-                library.recover(identifier)
-    _remember(library, arrived)
-
-
 def _remember(library: Library, arrived: Sequence[Arrived]) -> None:
     with contextlib.suppress(StudioError):  # a comfort only: what came in is stored
         library.write_json(library.scratch / _LAST, [asdict(one) for one in arrived])

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from studio.domain import conversation, persona
+from studio.domain.conversation import Turn
 from studio.domain.errors import StudioError
 from studio.domain.revision import Revision, canonical, from_columns
 from studio.services import storage
@@ -204,8 +205,18 @@ def _line(revision: Revision) -> str:
     """A conversation as any other program reads it; what only the studio needs stands under `record`."""
     spoken = conversation.from_body(revision.id, revision.body)
     row = json.loads(conversation.to_jsonl([spoken]))
-    row["record"] = {**revision.stamp(), "turns": [turn.id for turn in spoken.turns]}
+    row["record"] = {
+        **revision.stamp(),
+        "turns": [_name(turn) for turn in spoken.turns],
+        **({"marks": marks} if (marks := spoken.marks()) else {}),
+    }
     return json.dumps(row, ensure_ascii=False) + "\n"
+
+
+def _name(turn: Turn) -> str | dict[str, Any]:
+    """What a line needs beside its role and text: its name alone, mostly."""
+    more = {key: value for key, value in turn.to_dict().items() if key not in ("role", "text")}
+    return turn.id if len(more) == 1 else more
 
 
 def _in_dialogue(content: bytes) -> Iterator[Revision | None]:
@@ -220,9 +231,12 @@ def _in_dialogue(content: bytes) -> Iterator[Revision | None]:
 def _from_line(row: dict[str, Any]) -> Revision | None:
     names, messages = row["record"]["turns"], row["messages"]
     roles = {"user": "user", "assistant": "model"}
-    turns = [{"id": name, "role": roles[m["role"]], "text": m["content"]} for name, m in zip(names, messages, strict=True)]
-    body = canonical({"tags": row["tags"], "title": row["title"], "turns": turns})
-    return from_columns({**{key: value for key, value in row["record"].items() if key != "turns"}, "body": body})
+    turns = [
+        {**(name if isinstance(name, dict) else {"id": name}), "role": roles[m["role"]], "text": m["content"]}
+        for name, m in zip(names, messages, strict=True)
+    ]
+    body = canonical({"tags": row["tags"], "title": row["title"], "turns": turns, **row["record"].get("marks", {})})
+    return from_columns({**{key: value for key, value in row["record"].items() if key not in ("turns", "marks")}, "body": body})
 
 
 def _is_sealed(name: str, content: bytes) -> bool:

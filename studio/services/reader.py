@@ -90,7 +90,11 @@ class Reader:
             self._thread.join()
 
     def _follow(self) -> None:
+        failed = -1  # what could not be read, until something else is written
         while not self._closing.wait(self._pause):
+            stamp = self._library.stamp()
+            if stamp == failed:
+                continue
             try:
                 if who := self._library.written():
                     model = self._models.chosen(self._model)
@@ -98,8 +102,9 @@ class Reader:
             except StudioError:
                 continue  # the character or the model is gone, or the disk refuses; who looks next is told
             except Exception:
-                logging.getLogger("studio").exception("Reading in the background stopped")
-                return
+                # Who opens Prepare meets the same fault and is told; a thread that ends would leave the others unread too.
+                logging.getLogger("studio").exception("Reading in the background failed")
+                failed = stamp
 
 
 def twins(conversations: Sequence[Conversation]) -> dict[str, str]:

@@ -1,7 +1,7 @@
 """Export: the character becomes one file, is compared with what was trained, and travels to Ollama."""
 
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,17 +15,11 @@ from studio.services import adapters, exports, orders
 from studio.services.adapters import Adapter
 from studio.services.studio import Studio
 from studio.tabs import diploma, pictures
+from studio.tabs.product import FILES, PAIRS, at_work, cards, fingerprint, note, outcome, to_send
 from studio.tabs.room import chosen, lesson_line
 from studio.tabs.wiring import bind, go, html, says
 
-# kind of file -> plain word, sentence
-FILES: dict[sizes.FileKind, tuple[str, str]] = {
-    "Q4_K_M": ("Small", "Runs on most laptops. Loses a little wit."),
-    "Q8_0": ("Balanced", "Our choice. Hard to tell from the original."),
-    "F16": ("Full", "Nothing lost. Needs a strong computer."),
-}
 OURS: sizes.FileKind = "Q8_0"
-PAIRS = 3  # answers shown side by side
 SENT = "sent"  # no fingerprint: whatever is there is news
 LEDE = '<p class="lede">One file holds the whole character. It runs in Ollama, a free app, on any computer with enough memory.</p>'
 HOW = """<ol class="how"><li>Get Ollama from ollama.com, start it, and press Send to Ollama here.</li>
@@ -200,96 +194,6 @@ def _start(studio: Studio, persona_id: str, lesson: str | None, file: sizes.File
         shutil.rmtree(folder)  # an order that was refused leaves nothing behind
         raise
     return folder
-
-
-def to_send(studio: Studio, persona_id: str) -> str:
-    """The folder of the newest file, where it is there and still to be sent to Ollama; else empty."""
-    folder, made = next(iter(studio.library.exports(persona_id)), None), exports.newest(studio.library, persona_id)
-    return str(folder) if made and made.wanted and made.folder == folder else ""
-
-
-def fingerprint(studio: Studio, persona_id: str) -> str:
-    """Changes whenever the page has something new to show."""
-    folder = next(iter(studio.library.exports(persona_id)), None)
-    return f"{folder}:{studio.jobs.state(folder)}:{len(studio.jobs.events(folder))}" if folder else ""
-
-
-def cards(studio: Studio, adapter: Adapter) -> list[tuple[str, sizes.FileKind]]:
-    """The three sizes with what they come to for this model."""
-    estimates = exports.estimates(studio.models, adapter.model)
-    sentences = {kind: sentence for kind, (_, sentence) in FILES.items()}
-    if exports.without_engine():
-        sentences["Q4_K_M"] = "Needs llama.cpp, which is not on this computer."
-    return [(f"{word}, {sizes.in_words(estimates[kind])}\n{sentences[kind]} ({kind})", kind) for kind, (word, _) in FILES.items()]
-
-
-def at_work(studio: Studio, persona_id: str, sending: str) -> dict[str, Any]:
-    """The left side: what can be pressed, or how far the work is."""
-    folder = next(iter(studio.library.exports(persona_id)), None)
-    state = studio.jobs.state(folder) if folder else "waiting"
-    events = studio.jobs.events(folder) if folder and state == "running" else []
-    told = next((e for e in reversed(events) if e["kind"] == "phase"), {})
-    working, status = state == "running", studio.ollama.status()
-    ready = status.state == "running"
-    return {
-        "acts": gr.update(visible=not working and not sending),
-        "send": gr.update(value="Send to Ollama", visible=ready),
-        "make": gr.update(value="Only make the file" if ready else "Make the file", variant="secondary" if ready else "primary"),
-        "ollama": f"{status.sentence} There is {sizes.in_words(shutil.disk_usage(studio.library.home).free)} free on the disk.",
-        "how": gr.update(visible=not ready),
-        "work": gr.update(visible=working or bool(sending)),
-        "phase": "Sending the file to Ollama" if sending else str(told.get("text", "Getting ready")),
-        "bar": pictures.share(None if sending else told.get("share")),
-        "stop": gr.update(value="Stop", visible=working, interactive=not (folder / "stop").exists() if folder else True),
-        "timer": gr.update(active=working),
-        "seen": fingerprint(studio, persona_id),
-    }
-
-
-def outcome(studio: Studio, persona_id: str, name: str) -> dict[str, Any]:
-    """The right side: certificate, file and answers of the newest finished export, and what became of the last try."""
-    folder, made = next(iter(studio.library.exports(persona_id)), None), exports.newest(studio.library, persona_id)
-    ended = note(ending(studio, folder)) if folder and (made is None or made.folder != folder) else note("")
-    return {
-        "note": ended,
-        "cert": diploma.checked(made.result["checks"], made.at) if made else diploma.waiting(),
-        "there": gr.update(visible=bool(made and made.delivered)),
-        "there_words": f"{name} is in Ollama. Open it and choose {made.delivered}, or type:" if made else "",
-        "command": f"ollama run {made.delivered}" if made else "",
-        "product": gr.update(visible=made is not None),
-        "path": gr.update(value=str(made.file), label=f"The file, {sizes.in_words(made.result['bytes'])}") if made else "",
-        "modelfile": (made.folder / "Modelfile").read_text("utf-8") if made else "",
-        **side_by_side(made.result["answers"] if made else []),
-    }
-
-
-def ending(studio: Studio, folder: Path) -> str:
-    """Why the last try left no file, in a sentence; empty while it still runs."""
-    state = studio.jobs.state(folder)
-    if state == "stopped":
-        return "Stopped. No file was made, and what was learned is safe."
-    return studio.jobs.failure(folder) if state in ("failed", "interrupted") else ""
-
-
-def side_by_side(answers: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Some answers of the studio and of the file; those that differ come first."""
-    sorted_ = sorted(answers, key=lambda a: a["app"] == a["file"])
-    same = sum(a["app"] == a["file"] for a in answers)
-    shown: dict[str, Any] = {
-        "answers": gr.update(visible=bool(answers)),
-        "counted": f"<h2>Both asked the same <small>{same} of {len(answers)} answers are the same, word for word</small></h2>",
-    }
-    for n in range(PAIRS):
-        row = sorted_[n] if n < len(sorted_) else {"prompt": "", "app": "", "file": ""}
-        label = "In the file" if row["app"] == row["file"] else "In the file, in other words"
-        shown |= {f"pair_{n + 1}": gr.update(visible=n < len(sorted_)), f"asked_{n + 1}": row["prompt"], f"app_{n + 1}": row["app"]}
-        shown[f"file_{n + 1}"] = gr.update(value=row["file"], label=label)
-    return shown
-
-
-def note(words: str, kind: str = "warn") -> dict[str, Any]:
-    """The line under the buttons."""
-    return gr.update(value=words, visible=bool(words), elem_classes=["says", "aside", kind])
 
 
 # ---------------------------------------------------------------- the room

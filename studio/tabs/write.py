@@ -18,7 +18,7 @@ from fastapi.routing import APIRoute
 from pydantic import BaseModel, ConfigDict, Field
 
 from studio.domain import conversation
-from studio.domain.conversation import LONGEST_TEXT, LONGEST_TITLE, MOST_TURNS, Turn
+from studio.domain.conversation import LONGEST_TEXT, LONGEST_TITLE, MOST_OTHERS, MOST_TURNS
 from studio.domain.errors import NotFound, StudioError
 from studio.domain.persona import Persona
 from studio.services.studio import Studio
@@ -61,6 +61,8 @@ class Line(Given):
     id: Id
     role: Literal["user", "model"]
     text: Text
+    others: Annotated[list[Text], Field(max_length=MOST_OTHERS)] = []
+    drafted: bool = False
 
 
 Lines = Annotated[list[Line], Field(max_length=MOST_TURNS)]
@@ -186,8 +188,7 @@ def _seal(studio: Studio, answer: Answer) -> str:
     stored = studio.library.load(answer["id"])
     if not stored["ok"] or stored["rev"] != answer["rev"]:
         return ""
-    turns = [{name: turn[name] for name in ("id", "role", "text")} for turn in stored["turns"]]
-    body = json.dumps({"title": stored["title"], "turns": turns}, ensure_ascii=False, separators=(",", ":"))
+    body = json.dumps({"title": stored["title"], "turns": stored["turns"]}, ensure_ascii=False, separators=(",", ":"))
     return hashlib.sha256(body.encode()).hexdigest()
 
 
@@ -198,7 +199,7 @@ def history(studio: Studio, given: Earlier) -> Answer:
 
 def new(studio: Studio, given: Beginning) -> Answer:
     """A new conversation, on top of the list."""
-    turns = [Turn(line.id, line.role, line.text) for line in given.turns]
+    turns = [conversation.turn(line.model_dump()) for line in given.turns]
     return {"ok": True, "id": studio.library.add(given.persona, given.title, turns)}
 
 

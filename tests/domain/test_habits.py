@@ -1,6 +1,7 @@
 """Habits: what a character says again and again, and what it has from assistants."""
 
 import random
+import time
 
 import pytest
 from hypothesis import given, settings
@@ -211,9 +212,15 @@ def test_words_a_pattern_needs_are_words():
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.text() | st.text("*_[]()#-`>1.! \n\u200d🐾a"), max_size=12))
 def test_any_text_can_be_read(texts):
-    habits.read(talks(*texts))
+    conversations = talks(*texts)
+    found = habits.read(conversations)
+    assert {place[0] for finding in found for place in finding.places} <= {c.id for c in conversations}
+    assert habits.read(conversations) == found
 
 
 @pytest.mark.parametrize("piece", ["*", "[a", "**a", "- a\n", "1. a\n", "# ", "__", "a ", "(a", "`", "\n", "as an "])
 def test_long_texts_of_one_sign_end(piece):
-    habits.read(talks(piece * (60_000 // len(piece))))
+    began = time.process_time()
+    found = habits.read(talks(piece * (60_000 // len(piece))))
+    assert time.process_time() - began < 20, "the time grows with the square of the text"
+    assert all(len(finding.places) <= 1 for finding in found), "there is one reply to point at"

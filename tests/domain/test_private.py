@@ -1,5 +1,7 @@
 """Private things: what leads to a person or a machine is found, and what only looks a little like it is not."""
 
+import time
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -120,15 +122,18 @@ def test_nothing_private_is_in_a_finding():
 @settings(max_examples=150, deadline=None)
 @given(st.text() | st.text("0123456789 .-/()+@:,AaFfStree'") | st.text("0٣5 ²:.-"))
 def test_any_text_can_be_read(text):
-    private.kinds(text)
-    private.read([Conversation("x", "", (Turn("1", "user", text),))])
+    found = private.read([Conversation("x", "", (Turn("1", "user", text),))])
+    assert {finding.kind for finding in found} == set(private.kinds(text)) <= set(private.TITLES)
+    assert all(finding.places == (("x", "", 0),) for finding in found)
 
 
 @pytest.mark.parametrize(
     "piece", ["1", "1 ", "a@", "a.", ".a", "1.", "1 A ", "A", "12:", "4111 ", "+", "(", "1-2-", "DE89 ", "Via A ", "AA1 ", "www.", "5 St "]
 )
 def test_long_texts_of_one_sign_end(piece):
-    private.kinds(piece * (60_000 // len(piece)) + "@ 0 :// .com 1")
+    began = time.process_time()
+    assert set(private.kinds(piece * (60_000 // len(piece)) + "@ 0 :// .com 1")) <= set(private.TITLES)
+    assert time.process_time() - began < 20, "the time grows with the square of the text"
 
 
 def test_every_private_kind_has_titles_and_a_sign():

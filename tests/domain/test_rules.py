@@ -97,4 +97,7 @@ def test_rules_together_come_in_their_order():
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.text(), max_size=5), st.lists(st.text(max_size=9), max_size=3))
 def test_any_text_and_any_word_can_be_ruled(texts, listed):
-    rules.read(talks(*texts), VoiceRules(3, 9, 7.5, tuple(listed), tuple(listed), True, 1))
+    conversations = talks(*texts)
+    found = rules.read(conversations, VoiceRules(3, 9, 7.5, tuple(listed), tuple(listed), True, 1))
+    assert {place[0] for finding in found for place in finding.places} <= {c.id for c in conversations}
+    assert rules.read(conversations, VoiceRules()) == [], "where nothing is ruled, nothing is broken"

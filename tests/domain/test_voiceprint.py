@@ -65,6 +65,7 @@ def test_a_word_said_three_times_is_no_favourite_and_a_name_is_none():
     assert favourites(*["puddle"] * 4) == ["puddle"]
     assert favourites(*["Pickle sat."] * 9) == ["sat"]
     assert favourites(*["DINNER"] * 5, "Dinner") == ["dinner"]  # shouted is not a name
+    assert favourites(*["Mia sat."] * 9, "MIA!") == ["sat"]  # a name that is shouted once is still a name
 
 
 def test_favourites_are_counted_and_ranked_by_how_sure_they_are():

@@ -15,6 +15,7 @@ from studio.domain import catalogue, progress
 from studio.domain.conversation import Turn
 from studio.domain.errors import Busy, NotReady
 from studio.domain.persona import Persona
+from studio.engine.generator import Speaker
 from studio.services import orders
 from studio.services.jobs import Jobs
 from studio.services.models import Models
@@ -95,6 +96,10 @@ def test_a_lesson_leaves_an_adapter_that_knows_the_unseen_conversations_better(l
     assert seen.unseen[0][0] == 0 and seen.best_step == result["best_step"]
     assert {epoch for epoch, _, _ in seen.takes} >= {0.0} and len(seen.takes) % 3 == 0
     assert str(library.home) not in (folder / "adapter_config.json").read_text()
+    plain = Speaker(models.path(catalogue.PRACTICE))
+    for question, first in [(question, said) for epoch, question, said in seen.takes if epoch == 0]:
+        without_scene = list(plain.speak(None, [Turn("", "user", question)], "", 0.0, lambda: False))[-1]
+        assert without_scene.startswith(first), "what is heard before learning is what Chat calls before training"
 
 
 @pytest.mark.slow

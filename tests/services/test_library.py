@@ -196,7 +196,7 @@ def test_a_search_looks_through_titles_and_every_line(library, biscuit):
     }
     assert found == {"": 2, "rain": 1, "the sky": 1, "ZOË": 1, "%": 1, "_": 1, "50%": 1, "nothing": 0, "x" * 9999: 0}
     sun = library.listing(biscuit, "sun")["rows"][0]
-    assert sun == {"id": sun["id"], "rev": 1, "title": "Sun", "turns": 2, "opening": "x" * 80, "tags": []}
+    assert sun == {"id": sun["id"], "rev": 1, "title": "Sun", "turns": 2, "opening": "x" * 80, "tags": [], "flag": ""}
 
 
 def test_ten_thousand_conversations_are_paged_in_order(library, biscuit):

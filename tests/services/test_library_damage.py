@@ -8,7 +8,7 @@ import sqlite3
 
 import pytest
 
-from studio.domain.conversation import Turn
+from studio.domain.conversation import Conversation, Turn
 from studio.domain.errors import StudioError
 from studio.domain.persona import Persona
 from studio.services import database
@@ -27,14 +27,17 @@ def opened(home):
 
 @pytest.fixture
 def home(tmp_path):
-    """A closed data folder with one character, twelve conversations, history, a backup and a plain copy."""
+    """A closed data folder with one character, thirteen conversations, history, a backup and a plain copy."""
     home = tmp_path / "home"
     with contextlib.closing(opened(home)) as library:
         biscuit = library.create(Persona("Biscuit", facts=("six",)))
+        marked = Conversation("", "Marked", tuple(spoken("Hello.", "Is it dinner?")), ("t",), "needs work", ("six",))
+        library.add_many(biscuit, [marked])
         for n in range(12):
             made = library.add(biscuit, f"Title {n}", spoken(f"Visitor says {n} " * 20, f"Biscuit answers {n} " * 20), tags=["t"])
             shown = library.load(made)
-            library.save(made, 1, f"{n:016x}", f"Title {n}", [*shown["turns"], {"id": "more", "role": "user", "text": f"and {n}"}])
+            more = {"id": "more", "role": "model", "text": f"and {n}", "others": [f"or {n}", "neither"], "drafted": True}
+            library.save(made, 1, f"{n:016x}", f"Title {n}", [*shown["turns"], more])
         library._records.back_up()
     return home
 
@@ -97,7 +100,7 @@ def test_a_lost_database_comes_back_from_its_copies(home, spoil, left):
     spoil(home / "studio.db")
     with contextlib.closing(opened(home)) as library:
         assert {k: v[:2] for k, v in content(library).items()} == true
-        assert "1 characters and 12 conversations were restored" in library.notices()[0]
+        assert "1 characters and 13 conversations were restored" in library.notices()[0]
     with contextlib.closing(opened(home)) as library:
         assert library.notices() == [] and {k: v[:2] for k, v in content(library).items()} == true
 
@@ -147,7 +150,7 @@ def test_what_no_copy_has_is_an_error_and_not_a_text(home):
     assert answer["ok"] is False and answer["error"] == "damaged" and "not shown" in answer["message"]
     with pytest.raises(StudioError, match="damaged"):
         library.save(row["id"], 2, "f" * 16, "x", [])
-    assert row["title"] not in [c.title for c in library.conversations(biscuit)] and len(library.conversations(biscuit)) == 11
+    assert row["title"] not in [c.title for c in library.conversations(biscuit)] and len(library.conversations(biscuit)) == 12
     library.close()
 
 
@@ -158,7 +161,7 @@ def test_a_lost_sheet_does_not_take_its_conversations_along(home):
     (home / "studio.db").unlink()
     with contextlib.closing(opened(home)) as library:
         (character,) = library.characters()
-        assert (character.persona.name, character.conversations) == ("Recovered character", 12)
+        assert (character.persona.name, character.conversations) == ("Recovered character", 13)
 
 
 def test_a_plain_copy_that_somebody_edited_is_kept_aside(home):

@@ -7,6 +7,8 @@
       "conversations": [{"title": "...", "tags": ["..."], "turns": [{"id": "...", "role": "user" | "model", "text": "..."}]}]
     }
 
+Where there are any, a conversation has "flag" and "shows" too, and a turn "others" and "drafted" (`domain/conversation.py`).
+
 Other programs carry unknown extensions along unread (Character Card V2 Specification, “extensions”,
 https://github.com/malfoyslastname/character-card-spec-v2/blob/main/spec_v2.md).
 """
@@ -17,7 +19,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from studio.domain import persona as sheets
-from studio.domain.conversation import LONGEST_TEXT, Conversation, Turn, fault, turn_id
+from studio.domain.conversation import FLAGS, LONGEST_TEXT, Conversation, fault, from_value, turn_id
 from studio.domain.errors import BadFile, StudioError
 from studio.domain.formats.fields import Fields
 from studio.domain.formats.source import mended, storable
@@ -82,12 +84,16 @@ def _conversations(extension: Fields, seed: str) -> tuple[Conversation, ...]:
 
 def conversation(identifier: str, item: Fields) -> Conversation | None:
     """The conversation whose `body()` these fields are; None, with a sentence, where it can't be kept."""
-    title, turns, tags = item.values.get("title", ""), item.values.get("turns", []), item.values.get("tags", [])
+    title, turns, tags, shows = (
+        item.values.get(name, usual) for name, usual in (("title", ""), ("turns", []), ("tags", []), ("shows", []))
+    )
     problem = fault(title, turns)
     if problem:
         item.note("turns", "this conversation can't be kept as it is.", problem)
     elif not isinstance(tags, list) or not _kept([*tags, *(turn["id"] for turn in turns)]):
         item.note("tags", "these are not words.", "Write this conversation anew in Write.")
+    elif not isinstance(shows, list) or not _kept(shows) or item.values.get("flag", "") not in FLAGS:
+        item.note("shows", "these are not statements, or the flag is none.", "Write this conversation anew in Write.")
     else:
-        return Conversation(identifier, title, tuple(Turn(**turn) for turn in turns), tuple(tags))
+        return from_value(identifier, {**item.values, "title": title, "turns": turns, "tags": tags})
     return None

@@ -1,6 +1,5 @@
 """Chats from SillyTavern become conversations, with the replies that were chosen and without what was hidden."""
 
-import json
 import random
 
 import pytest
@@ -9,21 +8,8 @@ from hypothesis import strategies as st
 
 from studio.domain.formats import logs
 from studio.domain.persona import Persona
+from tests.domain.formats.saved_chat import CHAT, GREETING, HEADER, TANSY, WHO, character, log, read, said, visitor
 
-HEADER = {"user_name": "Ana", "character_name": "Tansy", "create_date": "2026-03-01@20h11m", "chat_metadata": {"integrity": "6f"}}
-GREETING = {
-    "name": "Tansy",
-    "is_user": False,
-    "is_system": False,
-    "send_date": "March 1, 2026 8:11pm",
-    "mes": "Mind the nettles.",
-    "extra": {},
-}
-WHO = {"name": "Ana", "is_user": True, "is_system": False, "send_date": "March 1, 2026 8:12pm", "mes": "Who are you?"}
-TANSY = {
-    "name": "Tansy", "is_user": False, "is_system": False, "send_date": "March 1, 2026 8:12pm", "mes": "Tansy. Sit.",
-    "swipe_id": 1, "swipes": ["A witch.", "Tansy. Sit."], "swipe_info": [{}, {}], "gen_started": "x", "gen_finished": "y",
-}  # fmt: skip
 NOTICE = {"name": "SillyTavern System", "is_user": False, "is_system": True, "mes": "You deleted a chat."}
 NARRATOR = {
     "name": "System",
@@ -32,33 +18,6 @@ NARRATOR = {
     "mes": "Night falls.",
     "extra": {"type": "narrator", "isSmallSys": True},
 }
-
-
-def visitor(text, name="Ana"):
-    return {"name": name, "is_user": True, "is_system": False, "mes": text}
-
-
-def character(text, name="Tansy"):
-    return {"name": name, "is_user": False, "is_system": False, "mes": text}
-
-
-def log(*rows):
-    return "\n".join(json.dumps(row, ensure_ascii=False) for row in rows).encode()
-
-
-def read(*rows):
-    return logs.read("tansy.jsonl", log(*rows))
-
-
-def said(found):
-    return [[(turn.role, turn.text) for turn in c.turns] for c in found.conversations]
-
-
-def sentences(found):
-    return [str(s) for s in found.skipped]
-
-
-CHAT = [[("user", "Who are you?"), ("model", "Tansy. Sit.")]]
 
 
 def test_a_chat_is_read():

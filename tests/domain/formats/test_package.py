@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from studio.domain.conversation import Conversation, Turn
+from studio.domain.conversation import FLAGS, Conversation, Turn
 from studio.domain.errors import BadFile
 from studio.domain.formats import package, png, reading
 from studio.domain.persona import INKS, Persona
@@ -19,9 +19,11 @@ PERSONAS = st.builds(
     lambda ink, name, **sheet: Persona(name=f"P{name}", ink=ink, **sheet).checked(),
     ink=st.sampled_from(INKS), name=TEXT, description=TEXT, visitor=TEXT, voice=st.lists(TEXT).map(tuple), facts=st.lists(TEXT).map(tuple), system=TEXT, greeting=TEXT,
 )  # fmt: skip
+LISTS = st.lists(TEXT, max_size=2).map(tuple)
+LINES = st.lists(st.tuples(TEXT, LISTS, st.booleans()), min_size=4, max_size=4)
 CONVERSATIONS = st.builds(
-    lambda title, ids, texts, tags: Conversation("x", title, tuple(Turn(i, "model" if n % 2 else "user", t) for n, (i, t) in enumerate(zip(ids, texts, strict=False))), tags),
-    TEXT, IDS, st.lists(TEXT, min_size=4, max_size=4), st.lists(TEXT, max_size=2).map(tuple),
+    lambda title, ids, lines, *marks: Conversation("x", title, tuple(Turn(i, "model" if n % 2 else "user", *t) for n, (i, t) in enumerate(zip(ids, lines, strict=False))), *marks),
+    TEXT, IDS, LINES, LISTS, st.sampled_from(FLAGS), LISTS,
 )  # fmt: skip
 BISCUIT = Persona("Biscuit", "A puppy", "Mia", ("Short.",), ("She is six.",), "You are Biscuit.", "Woof.", "blue")
 PUDDLE = Conversation("1", "The puddle", (Turn("a", "user", "Come on."), Turn("b", "model", "Not\u2028yet.\n")), ("rain",))
