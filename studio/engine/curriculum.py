@@ -20,6 +20,11 @@ SPACE = "▁"
 WIDTHS = (32, 48, 64, 96, 128, 160, 192, 256, 320)  # tokens; the lengths rows are padded to
 WINDOW = 40  # steps whose rows are drawn together
 SAMPLE = 60_000  # conversations the vocabulary is made from
+NAMES = ("Anna", "Ben", "Clara", "David", "Ella", "Frank", "Grace", "Henry", "Ida", "Jack", "Kate", "Leo", "Mary", "Nick", "Olive", "Paul", "Rose", "Sam", "Tina", "Will")  # fmt: skip
+# Where the authors of a corpus meant a name: "[user 1's name]", "(User 2)", "[name]", "User 1".
+HOLE = re.compile(r"[\[(]\s*(?:user\s?(?P<inside>[12])(?:'s)?(?:\s+name)?|username|(?:your |insert )?name)\s*[\])]|\buser (?P<bare>[12])\b(?:'s name)?", re.IGNORECASE)  # fmt: skip
+OWN_NAME = re.compile(r"(?:\bi'm|\bi am|name is|name's|call me|this is)\s*$", re.IGNORECASE)
+OPEN = re.compile(r"[\[\]<>{}]|[\[(](?:user|[^)]*\bname\b)", re.IGNORECASE)  # a hole that nothing can be put into
 
 
 @dataclass(frozen=True)
@@ -40,9 +45,9 @@ class Recipe:
     learning_rate: float = 2.5e-3
     weight_decay: float = 0.1
     dropout: float = 0.1  # on what each attention and MLP adds; the text is small and is read many times
-    own: float = 0.42  # share of rows written for this project in the neutral voice
-    voices: float = 0.40  # share of rows in the other voices
-    topical: float = 0.06  # share of rows from Topical-Chat; the rest is Synthetic-Persona-Chat
+    own: float = 0.44  # share of rows written for this project in the neutral voice
+    voices: float = 0.38  # share of rows in the other voices
+    topical: float = 0.05  # share of rows from Topical-Chat; the rest is Synthetic-Persona-Chat
 
 
 def controls() -> list[str]:
@@ -61,10 +66,25 @@ def controls() -> list[str]:
 
 
 def corpus(folder: Path, name: str) -> list[dict]:
-    """The conversations of one file: `{"turns": [{"speaker", "text"}], "personas"?}`."""
+    """The conversations of one file without holes: `{"turns": [{"speaker", "text"}], "personas"?}`."""
     with open(folder / name, encoding="utf-8") as lines:
-        # "[user 1's name]" is a hole the authors of the corpus left in; a model should not learn to say it.
-        return [json.loads(line) for line in lines if line.strip() and "[user" not in line and "(user" not in line]
+        records = [filled(json.loads(line), n) for n, line in enumerate(lines) if line.strip()]
+    return [record for record in records if not any(OPEN.search(turn["text"]) for turn in record["turns"])]
+
+
+def filled(record: dict, number: int) -> dict:
+    """A corpus conversation with two names, decided by its number, where its authors left a hole for one."""
+    one, other = random.Random(number).sample(NAMES, 2)
+    names = {"1": one, "2": other}
+
+    def fill(turn: dict) -> dict:
+        def named(hole: re.Match[str]) -> str:
+            is_own = bool(OWN_NAME.search(turn["text"][: hole.start()])) == (turn["speaker"] == "1")
+            return names[hole["inside"] or hole["bare"] or ("1" if is_own else "2")]
+
+        return {**turn, "text": HOLE.sub(named, turn["text"])}
+
+    return {**record, "turns": [fill(turn) for turn in record["turns"]]}
 
 
 def sketches(folder: Path) -> list[smalltalk.Sketch]:

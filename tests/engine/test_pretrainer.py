@@ -34,7 +34,7 @@ def borrowed(tmp_path_factory):
     folder = tmp_path_factory.mktemp("corpus")
     turns = [{"speaker": "12"[n % 2], "text": f"I walked {n} miles along the river with my sister."} for n in range(12)]
     record = {"turns": turns, "personas": {"1": ["I like rivers."], "2": ["I have a sister."]}}
-    holed = {"turns": [{"speaker": "1", "text": "I am [user 1's name]."}, {"speaker": "2", "text": "Hello."}]}
+    holed = {"turns": [{"speaker": "1", "text": "I live in [city]."}, {"speaker": "2", "text": "Hello."}]}
     (folder / "synthetic-persona-chat.jsonl").write_text("\n".join(map(json.dumps, [*[record] * 70, holed])), "utf-8")
     (folder / "topical-chat.jsonl").write_text("\n".join(map(json.dumps, [{"turns": turns}] * 70)), "utf-8")
     return folder
@@ -49,6 +49,25 @@ def texts(borrowed):
 
 def test_a_conversation_with_a_hole_in_it_is_left_out(texts):
     assert len(texts.persona) + len(texts.held_borrowed) == 70
+
+
+def test_names_are_put_where_the_authors_left_room_for_them():
+    said = [
+        "Hi, I'm [user 1's name].",
+        "Hello (User 1), my name is [name].",
+        "Nice to meet you, [Name]!",
+        "You too, User 1. Call me [username].",
+    ]
+    turns = [{"speaker": "12"[n % 2], "text": text} for n, text in enumerate(said)]
+    texts = [turn["text"] for turn in curriculum.filled({"turns": turns}, 3)["turns"]]
+    one, other = texts[0][8:-1], texts[3].rpartition(" ")[2][:-1]
+    assert {one, other} <= set(curriculum.NAMES) and one != other
+    assert texts == [
+        f"Hi, I'm {one}.",
+        f"Hello {one}, my name is {other}.",
+        f"Nice to meet you, {other}!",
+        f"You too, {one}. Call me {other}.",
+    ]
 
 
 def test_of_a_practice_exchange_only_the_answers_are_learned(texts):
