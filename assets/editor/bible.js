@@ -95,7 +95,7 @@ export function bible(api, { tick, write, choose, rules, attempt }) {
   function entry(s, most) {
     const count = all(s).length, isOpen = expanded === s.text;
     const bar = el("span", { class: "ps-bars", "aria-hidden": "true" }, el("i", { style: `flex:${s.linked.length}` }), el("b", { style: `flex:${s.seeming.length}` }), el("u", { style: `flex:${most - count}` }));
-    const said = el("span", { class: "ps-count" }, scenes(count));
+    const said = el("span", { class: "ps-scenes" }, scenes(count));
     const head = el("button", { type: "button", class: "ps-entry", "data-key": `entry-${s.text}`, "aria-expanded": count ? String(isOpen) : null, "aria-disabled": count ? null : "true",
       onclick: () => { if (!count) return; expanded = isOpen ? null : s.text; keepingFocus(paintPicture); } }, el("span", { class: "ps-said" }, s.text), bar, said);
     return el("li", {}, head, ...(isOpen && count ? [found(s)] : []));

@@ -98,7 +98,7 @@ def test_tags_and_state_are_saved_beside_the_words_being_typed(page):
     saved(page)
     page.reload()
     write(page)
-    expect(page.locator(".ps-chips li")).to_have_text(["rain", "Brave dogs"])
+    expect(page.locator(".ps-tags li")).to_have_text(["rain", "Brave dogs"])
     expect(page.get_by_label("State of this conversation")).to_have_value("finished")
     expect(page.locator(".ps-row[aria-selected=true]")).to_contain_text("rain, Brave dogs")
 
@@ -125,7 +125,7 @@ def test_tags_of_two_windows_come_together_and_no_word_is_asked_about(page, open
         window.get_by_label("Add a tag").press("Enter")
     lines(page).last.fill("Two, mine.")
     for window in (page, other):
-        expect(window.locator(".ps-chips li")).to_have_count(2)
+        expect(window.locator(".ps-tags li")).to_have_count(2)
         expect(lines(window).last).to_have_value("Two, mine.")
         saved(window)
     assert sorted(stored(page, made)["tags"]) == ["mine", "theirs"]
