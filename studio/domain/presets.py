@@ -49,7 +49,7 @@ def recipe(preset: Preset, material: Material) -> Recipe:
     if material.conversations > 1000:
         passes = max(1, passes // 2)
     steps = passes * math.ceil(material.conversations / batch)
-    rate = min(2e-4, max(5e-6, DRIFT[preset] / steps)) if small else 3e-4 if material.parameters < 600_000_000 else 2e-4
+    rate = min(2e-4, max(2e-6, DRIFT[preset] / steps)) if small else 3e-4 if material.parameters < 600_000_000 else 2e-4
     length = 2 ** math.ceil(math.log2(max(64, material.longest)))
     plan = Recipe(
         epochs=passes,
