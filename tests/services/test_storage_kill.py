@@ -25,8 +25,7 @@ posix = pytest.mark.skipif(os.name != "posix", reason="needs the limits of a POS
 
 def python(*arguments, **options):
     surroundings = {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{Path(__file__).parent}"}
-    # -S: the writer needs the standard library only, and starts in half the time.
-    return subprocess.Popen([sys.executable, "-S", *map(str, arguments)], stdout=subprocess.PIPE, text=True, env=surroundings, **options)
+    return subprocess.Popen([sys.executable, *map(str, arguments)], stdout=subprocess.PIPE, text=True, env=surroundings, **options)
 
 
 def run_and_kill(home, n, seconds):
