@@ -37,7 +37,7 @@ SET = "conversations.jsonl"
 SAVES, PAUSE = 200, 0.05  # seconds between two saves: the plain copy is written meanwhile, as while somebody types
 COMMON = ("you", "the", "house", "rain", "I like", "sleep", "good night", "my brother", "apple", "how old are you", "ice", "er", "s")
 SELDOM = ("parrots", "sweet potatoes", "crocodile", "umbrella", "whistle", "don't know", "beetle", "lighthouse", "Vera", "tea and")
-NOWHERE = ("xylograph", "zzq", "no such words anywhere")
+NOWHERE = ("xylograph", "zzq", '"no such words anywhere"')
 Figures = dict[str, float]
 
 
