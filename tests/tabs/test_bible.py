@@ -1,15 +1,9 @@
 """The bible's endpoints: what they answer, and what they store."""
 
-import json
-from types import SimpleNamespace
-
 import pytest
-from fastapi import FastAPI
-from fastapi.testclient import TestClient
 
 from studio.domain.conversation import Turn
 from studio.domain.persona import Persona
-from studio.tabs import write
 
 SIX, THUNDER = "I am six.", "Thunder scares me."
 
@@ -17,20 +11,6 @@ SIX, THUNDER = "I am six.", "Thunder scares me."
 @pytest.fixture
 def persona(library):
     return library.create(Persona("Biscuit", visitor="Mia", voice=("Never an exclamation mark",), facts=(SIX, THUNDER)))
-
-
-@pytest.fixture
-def ask(library):
-    app = FastAPI()
-    app.include_router(write.routes(SimpleNamespace(library=library)), prefix="/studio")
-    client = TestClient(app)
-
-    def ask(path, **body):
-        answer = client.post(f"/studio/{path}", content=json.dumps(body), headers={"content-type": "application/json"})
-        assert answer.status_code == 200
-        return answer.json()
-
-    return ask
 
 
 @pytest.fixture

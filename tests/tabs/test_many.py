@@ -1,15 +1,9 @@
 """The endpoints behind the list's ticks: what they accept, what they answer, and that a refusal is an answer."""
 
-import json
-from types import SimpleNamespace
-
 import pytest
-from fastapi import FastAPI
-from fastapi.testclient import TestClient
 
 from studio.domain.conversation import Conversation, Turn
 from studio.domain.persona import Persona
-from studio.tabs import write
 
 OP = "many-" + "0" * 16
 
@@ -23,20 +17,6 @@ def persona(library):
 def three(library, persona):
     turns = (Turn("a", "user", "Hello, Biscuit."), Turn("b", "model", "It was BISCUIT who said it."))
     return library.add_many(persona, [Conversation("", title, turns) for title in ("One", "Two", "Three")])
-
-
-@pytest.fixture
-def ask(library):
-    app = FastAPI()
-    app.include_router(write.routes(SimpleNamespace(library=library)), prefix="/studio")
-    client = TestClient(app)
-
-    def ask(path, **body):
-        answer = client.post(f"/studio/{path}", content=json.dumps(body), headers={"content-type": "application/json"})
-        assert answer.status_code == 200
-        return answer.json()
-
-    return ask
 
 
 def test_all_that_a_search_found_is_known_by_its_ids_also_beyond_a_page(ask, library, persona, three):

@@ -12,7 +12,6 @@ from studio.domain import dataset
 from studio.domain.conversation import Conversation, Turn
 from studio.domain.persona import Persona
 from studio.services.library import Library
-from studio.services.similar import Similar
 from studio.tabs import write
 
 
@@ -26,20 +25,6 @@ def library(tmp_path):
 @pytest.fixture
 def persona(library):
     return library.create(Persona("Biscuit", visitor="Mia", voice=("Short sentences",), ink="blue"))
-
-
-@pytest.fixture
-def ask(library):
-    app = FastAPI()
-    app.include_router(write.routes(SimpleNamespace(library=library, similar=Similar(library))), prefix="/studio")
-    client = TestClient(app)
-
-    def ask(path, **body):
-        answer = client.post(f"/studio/{path}", content=json.dumps(body), headers={"content-type": "application/json"})
-        assert answer.status_code == 200
-        return answer.json()
-
-    return ask
 
 
 def lines(*texts):
