@@ -76,7 +76,8 @@ def can_mend(reading: Reading, finding: Finding) -> bool:
 
 def _label(finding: Finding) -> str:
     words = " ".join(finding.words.split())[:60] if finding.kind in desk.NAMED else ""
-    return f"{finding.title}\n{f'“{words}” ' if words else ''}{finding.sentence}"
+    measured = f" ({finding.expert})" if finding.expert else ""
+    return f"{finding.title}\n{f'“{words}” ' if words else ''}{finding.sentence}{measured}"
 
 
 def _silent(count: int) -> str:
