@@ -209,8 +209,8 @@ export function page(api, { announce, toast, saved, keys, history, leave, drawer
     if (name === "remove") toast("Line removed.", "Undo", () => doc?.id === id && putBack(removed, i));
     if (name === "drop") toast("Version removed.", "Undo", () => showAgain(removed));
   }
-  function showAgain({ id, text }) {
-    const back = doc && broughtBack(now.turns, id, text);
+  function showAgain(dropped) {
+    const back = doc && broughtBack(now.turns, dropped.id, dropped);
     if (back) { past.note(spot()); become({ ...now, turns: back.turns }, back.focus); }
   }
   /** A draft becomes a line below the one it answers. */
