@@ -5,7 +5,7 @@ import os
 import shutil
 import sqlite3
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -137,6 +137,13 @@ def put(db: sqlite3.Connection, revision: Revision) -> None:
     """Make this the head of its record."""
     values = tuple(getattr(revision, name) for name in COLUMNS)
     db.execute(f"INSERT OR REPLACE INTO record ({NAMES}, words) VALUES ({MARKS}, ?)", (*values, words(revision)))
+
+
+def add(db: sqlite3.Connection, made: Sequence[tuple[Revision, str]]) -> None:
+    """Make these the heads of new records, each with what a search looks through, and the first in their histories."""
+    rows = [(*(getattr(revision, name) for name in COLUMNS), said) for revision, said in made]
+    db.executemany(f"INSERT INTO record ({NAMES}, words) VALUES ({MARKS}, ?)", rows)
+    db.executemany(f"INSERT INTO history ({NAMES}) VALUES ({MARKS})", [row[:-1] for row in rows])
 
 
 def remember(db: sqlite3.Connection, revision: Revision, *, known: str = "ABORT") -> None:

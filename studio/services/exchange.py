@@ -6,7 +6,6 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
-from studio.domain.conversation import Conversation
 from studio.domain.errors import BadFile, NotFound, NotReady, StudioError
 from studio.domain.formats import delivery, package, reading
 from studio.domain.formats.delivery import Whole
@@ -14,6 +13,7 @@ from studio.domain.formats.found import LARGEST, Found, Skipped
 from studio.domain.formats.source import NOTHING, mended
 from studio.domain.persona import INKS, LONGEST_NAME, Persona, slug
 from studio.services import parquet
+from studio.services.conversations import Ready
 from studio.services.library import Library
 from studio.settings import Settings
 
@@ -115,21 +115,35 @@ def bring_in(library: Library, given: Sequence[tuple[str, Found]], into: str | N
 
     A card or a package becomes a character of its own; conversations alone become one new character together.
     """
+    plans = _plans(library, given, into)  # what takes time is done before anybody has to wait
+    if not any(plan.sheet or plan.made.rows for plan in plans):
+        raise NotReady(_EMPTY)
     with library.transaction():
-        if into is not None:
-            arrived = [_added(library, into, [c for _, found in given for c in found.conversations], is_new=False)]
-        else:
-            whole, alone = ([one for one in given if one[1].whole is kind] for kind in (True, False))
-            arrived = [_created(library, [one]) for one in whole] + ([_created(library, alone)] if alone else [])
-        if not any(one.is_new or one.conversations for one in arrived):
-            raise NotReady(_EMPTY)
+        arrived = [_stored(library, plan) for plan in plans]
     _remember(library, arrived)
     with contextlib.suppress(StudioError):  # it is stored; the plain copy follows, and a disk that refuses it is told as a notice
         library.flush()
     return arrived
 
 
-def _created(library: Library, given: Sequence[tuple[str, Found]]) -> Arrived:
+class _Plan(NamedTuple):
+    """What is to be stored of one character; `sheet` where it is a new one."""
+
+    made: Ready
+    sheet: Persona | None = None
+    picture: bytes = b""
+    ending: str = ".png"
+    is_inked: bool = False  # an ink was chosen for it
+
+
+def _plans(library: Library, given: Sequence[tuple[str, Found]], into: str | None) -> list[_Plan]:
+    if into is not None:
+        return [_Plan(library.ready(into, [c for _, found in given for c in found.conversations]))]
+    whole, alone = ([one for one in given if one[1].whole is kind] for kind in (True, False))
+    return [_plan(library, [one]) for one in whole] + ([_plan(library, alone)] if alone else [])
+
+
+def _plan(library: Library, given: Sequence[tuple[str, Found]]) -> _Plan:
     file, found = given[0]
     conversations = [c for _, one in given for c in one.conversations]
     if not found.whole and not conversations:
@@ -137,18 +151,20 @@ def _created(library: Library, given: Sequence[tuple[str, Found]]) -> Arrived:
     sheet = found.persona or Persona(" ".join(Path(file).stem.split())[:LONGEST_NAME].strip() or "Character")
     if not sheet.greeting and found.greetings:
         sheet = replace(sheet, greeting=found.greetings[0])
-    if found.kind != package.TITLE and not any(field.startswith("extensions.") for field, _ in found.mapping):  # no ink was chosen for it
-        sheet = replace(sheet, ink=free_ink(library))
-    return _added(library, library.create(sheet, found.picture, found.ending), conversations, is_new=True)
+    is_inked = found.kind == package.TITLE or any(field.startswith("extensions.") for field, _ in found.mapping)
+    return _Plan(library.ready(library.new_id(), conversations), sheet, found.picture, found.ending, is_inked)
+
+
+def _stored(library: Library, plan: _Plan) -> Arrived:
+    if plan.sheet:
+        sheet = plan.sheet if plan.is_inked else replace(plan.sheet, ink=free_ink(library))
+        library.create(sheet, plan.picture, plan.ending, plan.made.persona)
+    return Arrived(plan.made.persona, tuple(library.add_ready(plan.made)), plan.sheet is not None)
 
 
 def free_ink(library: Library) -> str:
     """The ink that fewest characters have."""
     return min(INKS, key=[c.persona.ink for c in library.characters()].count)
-
-
-def _added(library: Library, persona_id: str, conversations: Sequence[Conversation], is_new: bool) -> Arrived:
-    return Arrived(persona_id, tuple(library.add_many(persona_id, conversations)), is_new)
 
 
 def take_back(library: Library, arrived: Sequence[Arrived]) -> None:

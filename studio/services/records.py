@@ -83,15 +83,16 @@ class Records:
 
     def put(self, revision: Revision) -> Revision:
         """Store this as the head of its record and append it to the history; returns it sealed."""
-        try:
-            revision.body.encode()
-        except UnicodeEncodeError as error:
-            raise StudioError(f"Not saved: the text holds half a character that can't be stored. {storage.KEPT} Type it again.") from error
-        sealed = revision.sealed()
+        made = sealed(revision)
         with self.transaction():
-            database.put(self._db, sealed)
-            database.remember(self._db, sealed)
-        return sealed
+            database.put(self._db, made)
+            database.remember(self._db, made)
+        return made
+
+    def add(self, made: Sequence[tuple[Revision, str]]) -> None:
+        """Store new records, sealed before and each with its `database.words`: many of them hold nobody up for long."""
+        with self.transaction():
+            database.add(self._db, made)
 
     def change(self, head: Revision, what: str, **values: Any) -> Revision:
         """Store the next version of a record, with these values changed."""
@@ -269,6 +270,15 @@ class Records:
         when = time.strftime("%d %B %Y, %H:%M", time.localtime(best.at))
         self.notice(f"A record was damaged on the disk and is mended. It stands as it was saved on {when}.")
         return best
+
+
+def sealed(revision: Revision) -> Revision:
+    """A version as it can be stored; raises StudioError where its text can't be."""
+    try:
+        revision.body.encode()
+    except UnicodeEncodeError as error:
+        raise StudioError(f"Not saved: the text holds half a character that can't be stored. {storage.KEPT} Type it again.") from error
+    return revision.sealed()
 
 
 def _conditions(terms: Iterable[str], filters: Filters) -> tuple[str, list[Any]]:

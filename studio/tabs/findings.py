@@ -143,7 +143,7 @@ def hear(studio: Studio, persona_id: str, check: str | None) -> None:
 # ---------------------------------------------------------------- how it lies
 def lay_out() -> tuple[Desk, gr.Button]:
     """The desk, and the button that silences."""
-    with gr.Column(visible=False, elem_classes="desk", min_width=0) as box:
+    with gr.Column(visible=False, elem_classes="desk", elem_id="prepare-desk", min_width=0) as box:
         which = Pick([], label="What was found", interactive=True, elem_classes=["list", "places", "found"])
         said = says("", "quote", label=WORDS, visible=False)
         where_ = Pick([], label="Choose one to open it.", interactive=True, elem_classes=["list", "places"])

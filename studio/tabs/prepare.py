@@ -31,6 +31,11 @@ OPEN = """(place) => {
 }"""
 
 
+# What somebody wants to see of the findings, asked for by the editor of Write.
+WANTED = "(who, model) => [who, model, window.studioWanted ?? null]"
+TO_DESK = "() => requestAnimationFrame(() => document.querySelector('#prepare-desk')?.scrollIntoView({block: 'start'}))"
+
+
 class Page(NamedTuple):
     """Everything in the room that changes with what was read, in the order Gradio gets it."""
 
@@ -91,6 +96,11 @@ def consult(studio: Studio, persona_id: str | None, model_id: str | None, check:
 def open_desk(studio: Studio, persona_id: str, model_id: str | None) -> tuple[str, str]:
     """Whose findings are asked to be seen one at a time, and the list above them without these."""
     return persona_id, checked(reading(studio, persona_id, studio.models.chosen(model_id)), is_open=True)
+
+
+def open_at(studio: Studio, persona_id: str, model_id: str | None, check: str | None) -> tuple[str, str, Any]:
+    """The desk for one finding that somebody asked for in Write."""
+    return *open_desk(studio, persona_id, model_id), gr.update(value=check)
 
 
 def marked(studio: Studio, persona_id: str | None, model_id: str | None, conversation_id: str | None, view: View) -> Shown:
@@ -216,6 +226,7 @@ def build(studio: Studio, persona: gr.Radio) -> None:
                 parts = survey.lay_out()
                 gemma_file, messages_file = _files()
         opened = gr.State("")
+        wanted = gr.Button("Show a finding", visible="hidden", elem_id="prepare-ask")
 
     room = list(Page(empty, page, head, list_, show, numbers, title, conversation, model, onward, gemma_file, messages_file))
     quiet: Any = {"show_progress": "hidden"}
@@ -229,6 +240,8 @@ def build(studio: Studio, persona: gr.Radio) -> None:
     gr.on([conversation.input, view.input], **mark)
     parts.sky.select(bind(pick, studio), [persona, model], conversation, **quiet).success(**mark)
     show.click(bind(open_desk, studio), [persona, model], [opened, list_], **quiet).success(**consult_)
+    named = wanted.click(bind(open_at, studio), [persona, model, desk.which], [opened, list_, desk.which], js=WANTED, **quiet)
+    named.success(**look_).success(**consult_).success(None, js=TO_DESK)
     desk.which.input(**consult_)
     desk.where.input(None, desk.where, None, js=OPEN.replace("GO", go("write")))
     asked = [persona, model, desk.which]
