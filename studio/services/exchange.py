@@ -67,12 +67,25 @@ def _files(given: Path) -> Iterator[tuple[Path, str]]:
     if not given.is_dir() or parquet.is_table(given):
         yield from [(given, given.name)] * (given.name not in _ABOUT)
         return
-    inside = sorted(p for p in given.rglob("*") if p.suffix.lower() in ENDINGS and p.name not in _ABOUT and p.is_file())
+    inside = sorted(p for p in given.rglob("*") if _is_readable(p) and p.is_file())
     visible = [path for path in inside if not any(part.startswith(".") for part in path.relative_to(given).parts)]
-    if not visible or len(visible) > MOST_FILES:
-        what = f"holds more than {MOST_FILES:,} files" if visible else "holds no file the studio can read"
-        raise BadFile(f"The folder {mended(given.name)} {what}. {NOTHING} Choose the files themselves.")
-    yield from ((path, path.relative_to(given).as_posix()) for path in visible)
+    yield from ((path, path.relative_to(given).as_posix()) for path in _some_but_not_too_many(visible, f"The folder {mended(given.name)}"))
+
+
+def of_folder(paths: Sequence[Path]) -> list[Path]:
+    """The files among all of a folder's that can hold something; raises BadFile where there are none, or too many."""
+    return _some_but_not_too_many([path for path in paths if _is_readable(path)], "This folder")
+
+
+def _is_readable(path: Path) -> bool:
+    return path.suffix.lower() in ENDINGS and path.name not in _ABOUT and not path.name.startswith(".")
+
+
+def _some_but_not_too_many(paths: list[Path], folder: str) -> list[Path]:
+    if not paths or len(paths) > MOST_FILES:
+        what = f"holds more than {MOST_FILES:,} files" if paths else "holds no file the studio can read"
+        raise BadFile(f"{folder} {what}. {NOTHING} Choose the files themselves.")
+    return paths
 
 
 def _read(path: Path, name: str, character: str, settings: Settings) -> Reading:
