@@ -249,6 +249,19 @@ class Conversations:
         """Move a conversation to the bin, where it stays for 30 days."""
         self._move(identifier, time.time(), "removed")
 
+    def leaving(self, identifiers: Sequence[str]) -> list[Revision]:
+        """Conversations as they will stand in the bin, made ready so that moving many keeps nobody waiting; for `leave`."""
+        at, heads = time.time(), [head for head in self._records.known(identifiers) if head.removed is None]
+        return [sealed(replace(head, op="", rev=head.rev + 1, at=at, what="removed", removed=at)) for head in heads]
+
+    def leave(self, made: Sequence[Revision]) -> None:
+        """Move what was made ready to the bin, all or none, with what was written in it meanwhile."""
+        with self._records.transaction():
+            for late in self._records.follow(made):
+                self.remove(late)
+        for persona_id in {one.persona for one in made}:
+            self._mirror.touch(persona_id)
+
     def recover(self, identifier: str) -> None:
         """Bring a conversation back from the bin to its place."""
         self._move(identifier, None, "recovered")

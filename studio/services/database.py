@@ -146,6 +146,16 @@ def add(db: sqlite3.Connection, made: Sequence[tuple[Revision, str]]) -> None:
     db.executemany(f"INSERT INTO history ({NAMES}) VALUES ({MARKS})", [row[:-1] for row in rows])
 
 
+def follow(db: sqlite3.Connection, made: Sequence[Revision]) -> set[str]:
+    """Make these the heads of records that stand at the revision before, whose words they keep; returns the ids of those."""
+    revs = dict(db.execute("SELECT id, rev FROM record"))
+    fit = [one for one in made if revs.get(one.id) == one.rev - 1]
+    values = [tuple(getattr(one, name) for name in COLUMNS) for one in fit]
+    db.executemany(f"UPDATE record SET ({NAMES}) = ({MARKS}) WHERE id = ?", [(*row, row[0]) for row in values])
+    db.executemany(f"INSERT INTO history ({NAMES}) VALUES ({MARKS})", values)
+    return {one.id for one in fit}
+
+
 def remember(db: sqlite3.Connection, revision: Revision, *, known: str = "ABORT") -> None:
     """Append this version to the history."""
     db.execute(f"INSERT OR {known} INTO history ({NAMES}) VALUES ({MARKS})", tuple(getattr(revision, name) for name in COLUMNS))

@@ -182,12 +182,12 @@ def free_ink(library: Library) -> str:
 
 def take_back(library: Library, arrived: Sequence[Arrived]) -> None:
     """Undo one bringing-in, in one step: what came goes to the bin, with what was changed in it since."""
+    made = library.leaving([identifier for one in arrived if not one.is_new for identifier in one.conversations])
     with library.transaction():
         for one in arrived:
             if one.is_new:
                 library.delete(one.persona)
-            for identifier in () if one.is_new else one.conversations:
-                library.remove(identifier)
+        library.leave(made)
     _remember(library, [])
 
 

@@ -18,6 +18,7 @@ from studio.services.database import NAMES
 
 LIVE = "removed IS NULL"
 DAY = 86_400.0
+PIECE = 500  # records read at once
 _JOINED = ", ".join(f"record.{name}" for name in COLUMNS)
 
 LOST = "A conversation or a sheet is damaged on the disk, and no copy of it is whole. It is not shown. Look for it in the backups."
@@ -93,6 +94,20 @@ class Records:
         """Store new records, sealed before and each with its `database.words`: many of them hold nobody up for long."""
         with self.transaction():
             database.add(self._db, made)
+
+    def known(self, identifiers: Sequence[str]) -> list[Revision]:
+        """These records, also where they are in the bin; read in pieces, so that nobody waits for long."""
+        pieces = (identifiers[n : n + PIECE] for n in range(0, len(identifiers), PIECE))
+        return [head for some in pieces for head in self.heads(f"id IN ({', '.join('?' * len(some))})", *some)]
+
+    def follow(self, made: Sequence[Revision]) -> list[str]:
+        """Store these next versions, sealed before, whose words are those of the ones before.
+
+        Returns the ids of those left out because another version was stored meanwhile.
+        """
+        with self.transaction():
+            late = {one.id for one in made} - database.follow(self._db, made)
+        return [one.id for one in made if one.id in late]
 
     def change(self, head: Revision, what: str, **values: Any) -> Revision:
         """Store the next version of a record, with these values changed."""
