@@ -181,6 +181,8 @@ def _entry(rng: random.Random, data: bytes) -> bytes:
             parts = [(entry.filename, old.read(entry)) for entry in old.infolist()]
     except (zipfile.BadZipFile, zlib.error, ValueError, OSError, NotImplementedError, RuntimeError, EOFError):
         return _flip(rng, data)
+    if not parts:
+        return _flip(rng, data)
     at = rng.randrange(len(parts))
     name, content = parts[at]
     change = rng.choice((_field, _flip, _cut, _poke)) if content else _poke
