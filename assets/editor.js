@@ -117,6 +117,9 @@ export function mount(root, { persona = null, onsaved = () => {}, onbring = () =
     return channel.postMessage({ list: who });
   }, "The list"), { signal });
 
+  // In Prepare something was mended or silenced.
+  addEventListener("studio:checked", () => { settleOpen("Mended in Prepare.").catch(() => {}); desk.checked(); }, { signal });   // the next save finds out anyway
+
   // --- which character
   async function refresh(id) {
     const mine = ++ticket;

@@ -33,6 +33,8 @@ OPEN = """(place) => {
 
 # What somebody wants to see of the findings, asked for by the editor of Write.
 WANTED = "(who, model) => [who, model, window.studioWanted ?? null]"
+# The editor of Write follows what was mended or silenced here.
+TELL = "() => { window.dispatchEvent(new Event('studio:checked')); }"
 TO_DESK = "() => requestAnimationFrame(() => document.querySelector('#prepare-desk')?.scrollIntoView({block: 'start'}))"
 
 
@@ -250,7 +252,7 @@ def build(studio: Studio, persona: gr.Radio) -> None:
         gr.on([quieten.click, desk.reason.submit], bind(silence, studio), [*asked, desk.reason], None, **quiet),
         desk.hear.click(bind(hear, studio), [persona, desk.quieted], None, **quiet),
     ):
-        acted.success(**look_).success(**consult_).success(**mark).success(**draw)
+        acted.success(None, js=TELL).success(**look_).success(**consult_).success(**mark).success(**draw)
     write.click(None, js=go("write"))
     onward.click(None, js=go("train"))
 

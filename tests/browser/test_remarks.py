@@ -111,6 +111,25 @@ def test_a_remark_leads_to_its_finding_in_prepare_and_back_to_the_line(page):
     expect(lines(page).nth(1)).to_be_focused()
 
 
+def test_what_is_silenced_or_mended_in_prepare_is_followed_in_write(own_studio, open_page):
+    page = write(open_page(own_studio.url))
+    mail(page)
+    page.keyboard.type("  ")
+    saved(page)
+    remark(page).click()
+    page.get_by_role("button", name="Show in Prepare").locator("visible=true").last.click()
+    page.locator("#prepare .found label.selected", has_text="e-mail").wait_for()
+    page.locator("#prepare-desk").get_by_label("Is this all right as it is? Write why.").fill("Made up.")
+    page.locator("#prepare-desk").get_by_role("button", name="Silence this").click()
+    expect(page.locator("#prepare")).to_contain_text("One check is silenced")
+    page.locator("#prepare .found label", has_text="begins or ends with blanks").click()
+    page.get_by_role("button", name="Take the blanks off").click()
+    expect(page.locator("#prepare .found label", has_text="begins or ends with blanks")).to_have_count(0)
+    page.get_by_role("tab", name="Write", exact=True).click()
+    expect(lines(page).nth(1)).to_have_value("To Mum. me@x.com")
+    expect(remark(page)).to_have_count(0)
+
+
 @pytest.mark.parametrize("mode", ["light", "dark"])
 @pytest.mark.parametrize("wide", [1440, 420])
 def test_remarks_are_readable_and_cover_nothing(open_page, studio_url, mode, wide):
