@@ -59,11 +59,14 @@ export function remarks(api, { toast, show, who }) {
   }
   function unfold(head, said) {
     head.setAttribute("aria-expanded", "true");
-    head.after(el("div", { class: "ps-remark-more" }, ...said.map((one, n) => entry(one, n > 0)), button("Hide remarks", "", () => { fold(head); hide(true); }, { class: "ps-quiet" })));
+    const close = e => { if (e.key === "Escape" && !e.isComposing) { e.preventDefault(); e.stopPropagation(); fold(head); } };
+    head.after(el("div", { class: "ps-remark-more", onkeydown: close }, ...said.map((one, n) => entry(one, n > 0)), button("Hide remarks", "", () => { fold(head); hide(true); }, { class: "ps-quiet" })));
   }
   function fold(head) {
+    const more = head.nextSibling, inside = more.contains(document.activeElement);
     head.setAttribute("aria-expanded", "false");
-    head.nextSibling?.remove();
+    more.remove();
+    if (inside) head.focus();
     paint();
   }
   function entry(one, named) {
