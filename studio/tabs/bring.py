@@ -84,7 +84,7 @@ def look_at_files(studio: Studio, persona_id: str | None, files: list[str] | Non
 
 def look_at_folder(studio: Studio, persona_id: str | None, files: list[str] | None) -> Panel:
     """What the files of a chosen folder hold, those the studio can read."""
-    chosen = exchange.of_folder([Path(file) for file in files or []])
+    chosen = exchange.of_folder(sorted(map(Path, files or []), key=lambda path: path.name))
     return _look(studio, persona_id, tuple(map(str, chosen)), _name(studio, persona_id))._replace(files=None, folder=None)
 
 
@@ -251,9 +251,8 @@ def build(studio: Studio, persona: gr.Radio) -> None:
     with gr.Column(elem_classes="folio", elem_id="bring", visible=False) as panel:
         html(f'<h2>Bring in a file</h2><p class="lede">{LEDE}</p>')
         files = gr.File(label="Drop files here, or choose them", file_count="multiple", type="filepath", interactive=True)
-        folder = gr.UploadButton(
-            "Choose a folder", file_count="directory", type="filepath", size="md", elem_classes=["icon", "i-down", "quiet"]
-        )
+        with gr.Row(elem_classes="acts"):
+            folder = gr.UploadButton("Choose a folder", file_count="directory", type="filepath", size="md", min_width=0)
         pasted = gr.Textbox(label="Or paste a conversation", lines=4, max_lines=12, placeholder="Mia: Come on.\nBiscuit: Not yet.", interactive=True, elem_classes="storied")  # fmt: skip
         with gr.Row(elem_classes="acts"):
             read = gr.Button("Look at what I pasted", size="md")

@@ -241,7 +241,7 @@ def build(studio: Studio, persona: gr.Radio) -> None:
     gr.on([tab.select, persona.change, model.input], **look_).success(**consult_).success(**mark).success(**draw)
     gr.on([conversation.input, view.input], **mark)
     parts.sky.select(bind(pick, studio), [persona, model], conversation, **quiet).success(**mark)
-    show.click(bind(open_desk, studio), [persona, model], [opened, list_], **quiet).success(**consult_)
+    show.click(bind(open_desk, studio), [persona, model], [opened, list_], **quiet).success(**consult_).success(None, js=TO_DESK)
     named = wanted.click(bind(open_at, studio), [persona, model, desk.which], [opened, list_, desk.which], js=WANTED, **quiet)
     named.success(**look_).success(**consult_).success(None, js=TO_DESK)
     desk.which.input(**consult_)

@@ -307,9 +307,9 @@ PURE = """async version => {
   if (commands.own([line("model", "a", "p", { drafted: true })], 0, 0).turns[0].drafted) return "a draft that was accepted stays marked";
   if (!commands.copy([line("model", "a", "p", { drafted: true })], 0, 0).turns[1].drafted) return "a copied draft lost its mark";
   let drafts = [line("model", "mine", "p", { others: ["draft", "own"], drafts: [0] })];
-  const told = () => [drafts[0], ...drafts[0].others.map((text, n) => ({ text, drafted: drafts[0].drafts?.includes(n) }))].map(v => v.text + (v.drafted ? "*" : "")).sort().join();
+  const standing = () => [drafts[0], ...drafts[0].others.map((text, n) => ({ text, drafted: drafts[0].drafts?.includes(n) }))].map(v => v.text + (v.drafted ? "*" : "")).sort().join();
   const walk = ["nextVersion", "nextVersion", "previousVersion", "keep", "nextVersion", "previousVersion", "previousVersion"];
-  for (const name of walk) { drafts = commands[name](drafts, 0, 0).turns; if (!told().endsWith("draft*,mine,own")) return `${name}: a version lost its mark, or got one: ${told()}`; }
+  for (const name of walk) { drafts = commands[name](drafts, 0, 0).turns; if (!standing().endsWith("draft*,mine,own")) return `${name}: a version lost its mark, or got one: ${standing()}`; }
   const other = line("model", "and", "q", { others: ["x", "y"], drafts: [1] });
   if (JSON.stringify(commands.merge([line("model", "a", "p", { others: ["w"], drafts: [0] }), other], 1).turns[0].drafts) !== "[0,2]") return "merging lost a mark";
   const one_left = commands.drop([line("model", "a", "p", { others: ["b", "c"], drafts: [0, 1] })], 0).turns[0];
