@@ -1,21 +1,26 @@
-"""Two hundred edits by keys, all the way back and forth over a restart."""
+"""Two hundred edits by keys, all the way back and forth over a restart; and two windows that write at once, a hundred times."""
 
+import json
 import random
 
 import httpx
 import pytest
+from playwright.sync_api import expect
 
-from tests.browser.test_editor import EDITOR, fresh, lines, saved, write
+from tests.browser.test_editor import EDITOR, fresh, go_to, lines, saved, write
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
-EDITS, MOST_STEPS = 200, 1_500
+EDITS, ROUNDS, MOST_STEPS = 200, 100, 1_500
+ANSWERS = 4  # of each window in one round, until both are of one mind
 CHORDS = {
     "split": "Alt+Enter", "merge": "Alt+Backspace", "up": "Alt+ArrowUp", "down": "Alt+ArrowDown", "copy": "Alt+Shift+ArrowDown",
     "remove": "Control+Shift+Backspace", "swap": "Alt+Shift+R", "below": "Control+Enter", "above": "Control+Shift+Enter",
 }  # fmt: skip
 WORDS = ("puddle", "gate", "rain,", "the sky", "“No!”", "naïve", "小狗", "🐕", "…", "two  blanks")
 SHOWN = f"() => {{ const {{title, turns}} = {EDITOR}.desk.now; return [title, turns.map(t => [t.role, t.text])]; }}"
+SETTLED = "() => ['Saved', 'Not saved'].includes(document.querySelector('.ps-sheet .ps-state').textContent)"
+QUESTION = ".ps-notice[role=alert]"
 
 
 def edit(page, rng):
@@ -81,3 +86,46 @@ def test_two_hundred_edits_lead_all_the_way_back_and_forth_over_a_restart(own_st
     wind(page, "Control+Shift+z", "redo")
     assert page.evaluate(SHOWN) == last
     assert restart(page, own_studio).evaluate(SHOWN) == last
+
+
+def known(url, made, pages):
+    """Every text that is stored, in the history, or in a question that one of the pages shows."""
+    told = json.dumps(stored(url, made), ensure_ascii=False)
+    before = 2**53 - 1
+    while earlier := httpx.post(f"{url}studio/history", json={"id": made, "before": before, "limit": 100}, timeout=60).json()["revisions"]:
+        told += json.dumps(earlier, ensure_ascii=False)
+        before = earlier[-1]["rev"]
+    return told + "".join(text for page in pages for text in page.locator(QUESTION).all_text_contents())
+
+
+def answer(page, word):
+    """Answers the question in this window, where there is one."""
+    question = page.locator(QUESTION, has_text="changed in another window")
+    if question.is_visible():
+        question.get_by_role("button", name=word).click()
+
+
+def test_of_two_windows_that_write_at_once_neither_loses_a_word(own_studio, open_page):
+    one = write(open_page(own_studio.url))
+    made = fresh(one, "One.", "Two.", "Three.", "Four.")
+    other = write(open_page(own_studio.url, one.context))
+    go_to(other, made, 0)
+    expect(lines(other).first).to_be_focused()
+    rng, pages = random.Random(3), (one, other)
+    for n in range(ROUNDS):
+        at = rng.randrange(4)
+        for page, name, place in zip(pages, "AB", (at, at if n % 2 else rng.randrange(4)), strict=True):
+            lines(page).nth(place).focus()
+            page.keyboard.press(rng.choice(["Home", "End"]))
+            page.keyboard.type(f"{name}{n} ")
+        for page in pages:
+            page.wait_for_function(SETTLED)
+        told = known(own_studio.url, made, pages)
+        assert [word for word in (f"A{n}", f"B{n}") if f"{word} " not in told] == [], f"round {n}"
+        for page in pages * ANSWERS:  # what one window keeps is a new question to the other
+            answer(page, rng.choice(["Keep mine", "Use the newer one"]))
+            page.wait_for_function(SETTLED)
+        for page in pages:
+            saved(page)
+    one.reload()
+    assert write(one).evaluate(SHOWN) == as_shown(stored(own_studio.url, made))
