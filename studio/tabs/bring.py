@@ -13,7 +13,7 @@ from studio.domain.formats.telling import counted
 from studio.services import exchange
 from studio.services.exchange import Arrived, Reading
 from studio.services.studio import Studio
-from studio.tabs.wiring import Pick, bind, cast, html, says
+from studio.tabs.wiring import Pick, bind, cast, focus, html, says
 
 LEDE = "A card, a chat, a data set, a script, a table or a package. Of a folder, choose the files in it. Nothing comes in before you have seen it."
 MOST_PLACES = 8  # that are named; all of them stand in the file
@@ -197,7 +197,7 @@ def build(studio: Studio, persona: gr.Radio) -> None:
         back = gr.Button("Undo", size="sm", elem_classes=["icon", "i-undo", "quiet"])
     start = gr.Button("Bring in a file", visible="hidden", elem_id="bring-open")
     with gr.Column(elem_classes="folio", elem_id="bring", visible=False) as panel:
-        html(f'<h2>Bring in a file</h2><p class="lede">{LEDE}</p>')
+        html(f'<h2 tabindex="-1">Bring in a file</h2><p class="lede">{LEDE}</p>')
         files = gr.File(label="Drop files here, or choose them", file_count="multiple", type="filepath", interactive=True)
         pasted = gr.Textbox(label="Or paste a conversation", lines=4, max_lines=12, placeholder="Mia: Come on.\nBiscuit: Not yet.", interactive=True, elem_classes="storied")  # fmt: skip
         with gr.Row(elem_classes="acts"):
@@ -221,8 +221,10 @@ def build(studio: Studio, persona: gr.Radio) -> None:
         arrived, shown, persona,
     )  # fmt: skip
     outputs, calm = list(everything), {"show_progress": "hidden"}
-    start.click(bind(open_panel, studio), None, outputs, **calm).success(None, js=SHOW)
-    leave.click(bind(close, studio), None, outputs, **calm)
+    start.click(bind(open_panel, studio), None, outputs, **calm).success(None, js=SHOW).success(None, js=focus("#bring h2"))
+    leave.click(bind(close, studio), None, outputs, **calm).success(
+        None, js=focus("#write .ps-shelf > .ps-quiet.ps-wide", "#write .ps-drawer")
+    )
     persona.change(bind(close, studio), None, outputs, **calm)
     gr.on([files.upload, files.delete, files.clear], bind(look_at_files, studio), [persona, files], outputs, show_progress_on=files)
     read.click(bind(look_at_text, studio), [persona, pasted], outputs, **calm)
