@@ -16,7 +16,7 @@ from studio.domain.errors import StudioError
 from studio.services.studio import Studio
 
 NOT_DONE = "Not done"
-FRAMES = 60  # that a page is given to show what was asked for: about a second
+FRAMES = 30  # that a page is given to show what was asked for: about half a second
 MISTAKE = "That stopped because of a mistake in the studio. What was saved is safe. The details are in studio.log, in the folder where your characters are kept."
 
 # A gr.Radio whose value the handler judges. Gradio's own refuses, with a raw message, what is not on the list it remembers for this window: after
@@ -80,13 +80,17 @@ def go(tab: str) -> str:
 def focus(*places: str, lost: bool = False) -> str:
     """JavaScript that gives the focus to the first of these places as soon as one can be seen; with `lost`, only where nothing has it any more.
 
-    Gradio takes a button away with the panel it closes, and whoever has no mouse would have to walk from the top of the page again.
+    Gradio takes a button away with the panel it closes, and whoever has no mouse would have to walk from the top of the page again. Some
+    of that happens a moment later, so it is looked after for a while.
     """
     return f"""() => {{
       const seen = () => {json.dumps(places)}.flatMap(place => [...document.querySelectorAll(place)]).find(e => e.offsetParent && !e.disabled);
-      const free = () => !{json.dumps(lost)} || [null, document.body].includes(document.activeElement);
-      let frames = {FRAMES};
-      const look = () => {{ const found = seen(); if (found && free()) found.focus(); else if (frames--) requestAnimationFrame(look); }};
+      let frames = {FRAMES}, given = {json.dumps(lost)};
+      const look = () => {{
+        const found = seen();
+        if (found && (!given || [null, document.body].includes(document.activeElement))) {{ found.focus(); given = true; }}
+        if (frames--) requestAnimationFrame(look);
+      }};
       requestAnimationFrame(look);
     }}"""
 

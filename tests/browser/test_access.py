@@ -149,7 +149,7 @@ def check(page):
     to_tab(page, "Prepare")
     expect(page.locator("#prepare h1").locator("visible=true").first).to_have_text(re.compile("^Ready, with "))
     press(page, page.get_by_role("button", name="Show them to me"))
-    layout, blanks = (page.get_by_role("radio", name=re.compile(word)) for word in ("marks of layout", "blanks"))
+    layout, blanks = (page.get_by_role("radio", name=re.compile(word)) for word in ("^One reply holds marks", "^One line begins or ends"))
     press(page, layout, "Space")
     press(page, page.get_by_role("radio", name=re.compile("^The fence.*Write it as plain speech")), "Space")
     expect(page.get_by_role("tab", name="Write", exact=True)).to_have_attribute("aria-selected", "true")
