@@ -7,7 +7,7 @@ import httpx
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.test_editor import EDITOR, fresh, go_to, lines, saved, write
+from tests.browser.test_editor import EDITOR, fresh, go_to, lines, saved, two_windows, write
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -216,3 +216,23 @@ def test_of_two_windows_that_write_at_once_neither_loses_a_word(studio, studio_u
     assert sorted(held) == list(range(1, stored(studio_url, made)["rev"] + 1))
     assert [rev for rev, words in told if held[rev] != words] == []
     assert len(told) >= 2 * ROUNDS and questions >= ROUNDS // 4
+
+
+def test_of_two_windows_an_answer_that_a_save_has_overtaken_brings_nothing_back(studio_url, open_page):
+    page, late = write(open_page(studio_url)), []
+    made = fresh(page, "One.", "Two.")
+    other = two_windows(page, open_page, studio_url)
+    page.route("**/studio/load", lambda route: late.append((route, route.fetch())))
+    with page.expect_request("**/studio/load"):
+        lines(other).first.fill("One, other.")
+    lines(page).last.fill("Two, mine.")
+    saved(page)
+    expect(lines(page).first).to_have_value("One, other.")
+    route, answer = late[0]
+    assert answer.json()["turns"][1]["text"] == "Two."
+    route.fulfill(response=answer)
+    page.unroute("**/studio/load")
+    page.keyboard.type(" And more.")
+    saved(page)
+    held = stored(studio_url, made)["turns"]
+    assert [turn["text"] for turn in held] == ["One, other.", "Two, mine. And more."]
