@@ -76,15 +76,16 @@ export function mount(root, { persona = null, onsaved = () => {}, onbring = () =
     list.like(id, now.title || now.turns[0]?.text.slice(0, 40) || "No title yet");
   }
   async function remove() {
-    const { id } = desk;
+    const { id } = desk, inside = desk.node.contains(document.activeElement);
     if (!(await desk.saver.flush())) return;
     sure(await api.remove({ id }));
     await shut();
     book.opened(null); book.soon();
     await list.refresh();
     channel.postMessage({ list: who });
-    if (list.first()) await choose(list.first(), false);
-    toast("Moved to the bin. It stays there for 30 days.", "Undo", () => attempt(async () => { sure(await api.recover({ id })); await arrive(id, null); }, "The bin"));
+    if (list.first()) await choose(list.first(), inside);
+    else if (inside) desk.node.querySelector(".ps-blank button")?.focus();
+    toast("Moved to the bin. It stays there for 30 days.", "Undo", () => attempt(async () => { sure(await api.recover({ id })); await arrive(id, { turn: 0 }); }, "The bin"));
   }
   function bring() {
     drawer(false);
@@ -179,13 +180,14 @@ export function mount(root, { persona = null, onsaved = () => {}, onbring = () =
     const field = e.target.matches("input, textarea, select"), asked = e.key === "?" && !field && !e.ctrlKey && !e.altKey && !e.metaKey;
     const name = asked ? "help" : KEYS.find(([keys]) => keys === chord(e))?.[2];
     if (!name) { if (e.key === "Escape" && inside) escape(e); return; }
-    if (margin.node.contains(e.target) && !["save", "search", "help"].includes(name)) return;   // the sheet's fields keep the browser's own undo
+    if (margin.node.contains(e.target) && !["save", "search", "help", "new"].includes(name)) return;   // the sheet's fields keep the browser's own undo
     if (e.target.matches("input") && ["undo", "redo"].includes(name)) return;
     e.preventDefault();
     command(name);
   }, { signal });
   function command(name) {
     if (name === "help") return help.showModal();
+    if (name === "new") return attempt(create, "A new conversation");
     if (name === "search") { drawer(true); return list.search.focus(); }
     if (name === "next" || name === "previous") return attempt(() => list.step(name === "next" ? 1 : -1), "The list");
     if (name === "save") margin.flush();

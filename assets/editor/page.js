@@ -18,12 +18,12 @@ export function page(api, { announce, toast, saved, keys, history, leave, drawer
   const marking = marks({ toast, changed: () => touched(), known: async () => ((await api.tags({ id: persona })).tags ?? []).sort((a, b) => b.count - a.count).map(t => t.tag) });
   const assist = help(api, { announce, take, question: () => { const t = now.turns.at(-1); return doc && t?.role === "user" && t.text.trim() ? { id: t.id, persona, turns: now.turns } : null; } });
   const told = remarks(api, { toast, show, who: () => persona });
-  const { node, state, redo, bar, trouble, clash, offer, title, lines, tools, settleTools, visitorSays, personaSays, body, blank } = frame({ run, keys, history, drawer, leave, says: role => says(role) }, { marks: marking.node, about: told.about, panel: assist.node, opener: assist.opener, toggle: told.toggle });
+  const { node, state, redo, bar, trouble, clash, offer, title, lines, tools, settleTools, visitorSays, personaSays, body, blank } = frame({ run, keys, history, drawer, leave, says: role => says(role), back: () => (boxes()[here] ?? title).focus() }, { marks: marking.node, about: told.about, panel: assist.node, opener: assist.opener, toggle: told.toggle });
   told.under(lines);
 
   // --- the document
   let doc = null, names = { user: "Visitor", model: "Character" }, persona = null;
-  let now = { title: "", turns: [] }, ground = now, here = -1, past = new Past(), older = 0, sent = new Set(), shrunk = false, theirs = null, remembering = null, ticket = 0;
+  let now = { title: "", turns: [] }, ground = now, here = -1, past = new Past(), older = 0, sent = new Set(), shrunk = false, theirs = null, remembering = null, ticket = 0, newest = 0;
   const boxes = () => lines.querySelectorAll("textarea");
   const spot = () => ({ ...now, i: here, at: boxes()[here]?.selectionStart ?? 0 });
   const saver = new Saver(send, tell);
@@ -31,6 +31,7 @@ export function page(api, { announce, toast, saved, keys, history, leave, drawer
   function tell(kind, sentence) {
     state.dataset.kind = kind;
     state.textContent = { saving: "Saving…", saved: "Saved", held: "Not saved", refused: "Not saved", waiting: "Not saved" }[kind];
+    if (kind === "saved" && doc && newest > doc.rev) follow(newest).catch(() => {});   // the next save finds out anyway
     if (!sentence) return trouble.clear();
     trouble.show(sentence, { "Save again": () => saver.save() });
   }
@@ -161,7 +162,7 @@ export function page(api, { announce, toast, saved, keys, history, leave, drawer
     if (mine !== ticket) return;
     if (answer?.ok !== true) return unread(answer, fault, id, focus);
     const text = { title: answer.title, turns: received(answer.turns) };
-    doc = { id, rev: answer.rev }; now = ground = text; here = -1; past = new Past(); older = answer.rev; sent = new Set(); shrunk = false;
+    doc = { id, rev: answer.rev }; now = ground = text; here = -1; past = new Past(); older = answer.rev; sent = new Set(); shrunk = false; newest = 0;
     lines.replaceChildren(); marking.show(answer); blank.hidden = true; body.hidden = bar.hidden = false;
     render(); tell("saved", ""); told.opened(id);
     drafts.visited(persona, id);
@@ -284,8 +285,22 @@ export function page(api, { announce, toast, saved, keys, history, leave, drawer
   body.addEventListener("focusout", () => { saver.composing = false; });
   walking(lines, run);
 
+  /** Something else has stored it: an idle window follows without moving its caret, a busy one when it has saved. */
+  async function follow(rev, why = "Changed in another window.") {
+    if (!doc || rev <= doc.rev) return;
+    newest = Math.max(newest, rev);
+    if (!saver.idle) return;
+    const { id } = doc, answer = await api.load({ id });
+    if (answer.ok !== true || doc?.id !== id || !saver.idle || answer.rev <= doc.rev) return;   // an answer that a save has overtaken is of yesterday
+    const head = { title: answer.title, turns: received(answer.turns) };
+    doc.rev = answer.rev; marking.settle(answer);
+    if (sameText(head, now)) return;
+    past.note(spot()); now = ground = head; render(); told.soon();
+    announce(`${why} ${plural(now.turns.length, "line", "lines")} now.`);
+  }
+
   return {
-    node, run, open, close, say, use, saver, checked: told.soon,
+    node, run, open, close, say, use, saver, follow, checked: told.soon,
     get id() { return doc?.id ?? null; }, get rev() { return doc?.rev ?? 0; }, get now() { return now; }, get ground() { return ground; }, get past() { return past; }, get marks() { return marking.now; },
     name(who, given) { persona = who; names = given; if (doc) render(); else paintFoot(); },
     /** Changes what is kept beside the words. `act(base)` asks the studio; it takes no word, so where a save was faster it is asked again. */
@@ -295,17 +310,6 @@ export function page(api, { announce, toast, saved, keys, history, leave, drawer
       for (let tries = 4; tries && answer.error === "conflict"; tries--) answer = await act(answer.rev);
       if (answer.ok === true && doc?.id === id && answer.rev === doc.rev + 1) doc.rev = answer.rev;
       return answer;
-    },
-    /** Something else has stored it: an idle window follows without moving its caret. */
-    async follow(rev, why = "Changed in another window.") {
-      if (!doc || rev <= doc.rev || !saver.idle) return;
-      const { id } = doc, answer = await api.load({ id });
-      if (answer.ok !== true || doc?.id !== id || !saver.idle) return;
-      const head = { title: answer.title, turns: received(answer.turns) };
-      doc.rev = answer.rev; marking.settle(answer);
-      if (sameText(head, now)) return;
-      past.note(spot()); now = ground = head; render(); told.soon();
-      announce(`${why} ${plural(now.turns.length, "line", "lines")} now.`);
     },
   };
 }

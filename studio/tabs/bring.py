@@ -15,7 +15,7 @@ from studio.domain.formats.telling import counted
 from studio.services import exchange
 from studio.services.exchange import Arrived, Reading
 from studio.services.studio import Studio
-from studio.tabs.wiring import Pick, bind, cast, html, says
+from studio.tabs.wiring import Pick, bind, cast, focus, html, says
 
 LEDE = "Cards, chats, data sets, scripts, tables or packages, one or many, or a whole folder. Nothing comes in before you have seen it."
 MOST_PLACES = 8  # that are named; all of them stand in the file
@@ -249,7 +249,7 @@ def build(studio: Studio, persona: gr.Radio) -> None:
         back = gr.Button("Undo", size="sm", elem_classes=["icon", "i-undo", "quiet"])
     start = gr.Button("Bring in a file", visible="hidden", elem_id="bring-open")
     with gr.Column(elem_classes="folio", elem_id="bring", visible=False) as panel:
-        html(f'<h2>Bring in a file</h2><p class="lede">{LEDE}</p>')
+        html(f'<h2 tabindex="-1">Bring in a file</h2><p class="lede">{LEDE}</p>')
         files = gr.File(label="Drop files here, or choose them", file_count="multiple", type="filepath", interactive=True)
         with gr.Row(elem_classes="acts"):
             folder = gr.UploadButton("Choose a folder", file_count="directory", type="filepath", size="md", min_width=0)
@@ -277,8 +277,10 @@ def build(studio: Studio, persona: gr.Radio) -> None:
         news, back, source, readings, arrived, opened, persona,
     )  # fmt: skip
     outputs, calm = list(everything), {"show_progress": "hidden"}
-    start.click(bind(open_panel, studio), None, outputs, **calm).success(None, js=SHOW)
-    leave.click(bind(close, studio), None, outputs, **calm)
+    start.click(bind(open_panel, studio), None, outputs, **calm).success(None, js=SHOW).success(None, js=focus("#bring h2"))
+    leave.click(bind(close, studio), None, outputs, **calm).success(
+        None, js=focus("#write .ps-shelf > .ps-quiet.ps-wide", "#write .ps-drawer")
+    )
     persona.change(bind(close, studio), None, outputs, **calm)
     gr.on([files.upload, files.delete, files.clear], bind(look_at_files, studio), [persona, files], outputs, show_progress_on=files)
     folder.upload(bind(look_at_folder, studio), [persona, folder], outputs, show_progress_on=files)

@@ -15,10 +15,12 @@ from studio.tabs import findings, mask, pictures, survey
 from studio.tabs.findings import Desk, titled
 from studio.tabs.mask import Shown, View
 from studio.tabs.survey import Survey
-from studio.tabs.wiring import bind, go, html, says, ticks
+from studio.tabs.wiring import bind, focus, go, html, says, ticks
 
 LEDE = '<p class="lede">Before learning starts, the studio reads everything once, the way a copy editor would.</p>'
 
+# After something was mended or silenced, its button may be gone.
+KEPT_FOCUS = focus("#prepare .found input:checked", "#prepare .acts button", "#prepare .side button", lost=True)
 # The place travels as "<conversation id>:<line, or nothing>". Write's editor may be mounted only by the click on its tab: then it finds
 # the place in window.studioOpen.
 OPEN = """(place) => {
@@ -252,7 +254,7 @@ def build(studio: Studio, persona: gr.Radio) -> None:
         gr.on([quieten.click, desk.reason.submit], bind(silence, studio), [*asked, desk.reason], None, **quiet),
         desk.hear.click(bind(hear, studio), [persona, desk.quieted], None, **quiet),
     ):
-        acted.success(None, js=TELL).success(**look_).success(**consult_).success(**mark).success(**draw)
+        acted.success(None, js=TELL).success(**look_).success(**consult_).success(None, js=KEPT_FOCUS).success(**mark).success(**draw)
     write.click(None, js=go("write"))
     onward.click(None, js=go("train"))
 
