@@ -51,7 +51,6 @@ def shown(reading: Reading, finding: Finding | None, is_open: bool) -> Desk:
         where=where(reading, finding),
         mend=gr.update(value=mending.button(finding.kind) or "Mend", visible=can_mend(reading, finding)),
         hush=gr.update(visible=finding.severity == "look"),
-        reason="",
         **silenced,
     )
 

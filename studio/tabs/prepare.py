@@ -133,9 +133,10 @@ def mend(studio: Studio, persona_id: str, model_id: str | None, check: str | Non
     gr.Success(findings.mend(studio, reading(studio, persona_id, studio.models.chosen(model_id)), check), title="Mended")
 
 
-def silence(studio: Studio, persona_id: str, model_id: str | None, check: str | None, reason: str) -> None:
-    """Keep with the character that this check shall be quiet."""
+def silence(studio: Studio, persona_id: str, model_id: str | None, check: str | None, reason: str) -> str:
+    """Keep with the character that this check shall be quiet; returns what then stands in the box of the reason: nothing."""
     findings.silence(studio, persona_id, reading(studio, persona_id, studio.models.chosen(model_id)), check, reason)
+    return ""
 
 
 def hear(studio: Studio, persona_id: str, check: str | None) -> None:
@@ -251,7 +252,7 @@ def build(studio: Studio, persona: gr.Radio) -> None:
     asked = [persona, model, desk.which]
     for acted in (
         desk.mend.click(bind(mend, studio), asked, None, **quiet),
-        gr.on([quieten.click, desk.reason.submit], bind(silence, studio), [*asked, desk.reason], None, **quiet),
+        gr.on([quieten.click, desk.reason.submit], bind(silence, studio), [*asked, desk.reason], desk.reason, **quiet),
         desk.hear.click(bind(hear, studio), [persona, desk.quieted], None, **quiet),
     ):
         acted.success(None, js=TELL).success(**look_).success(**consult_).success(None, js=KEPT_FOCUS).success(**mark).success(**draw)
