@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from studio.domain.checks import Finding, Place, finding
 from studio.domain.conversation import Conversation, Role
+from studio.domain.notes import Notes
 from studio.domain.persona import Persona
 from studio.domain.words import straight
 
@@ -51,7 +52,7 @@ _SAID_AGE = {who: re.compile(rf"\b{be} (?:now |only |just )?(?!one\b(?! year))({
              for who, be in {"own": r"(?:I am|I'm)", "their": r"(?:you are|you're)"}.items()}  # fmt: skip
 _SAID_COLOUR = {who: re.compile(rf"\b{whose} (?:({_COLOUR}) ([a-z]+)|([a-z]+) is ({_COLOUR}))\b", re.IGNORECASE)
                 for who, whose in {"own": "my", "their": "your"}.items()}  # fmt: skip
-_ARE = {"own": ("am", "'m"), "their": ("are", "'re")}
+_ARE = {"own": ("i am", "i'm"), "their": ("you are", "you're")}
 _HAS = ("has", "holds", "gives")
 What = TypeVar("What")
 Value = TypeVar("Value", int, str)
@@ -68,16 +69,22 @@ class Known:
     colours: dict[str, tuple[str, str]]  # by what the character owns
 
 
-def read(conversations: Iterable[Conversation], persona: Persona) -> list[Finding]:
+def read(conversations: Iterable[Conversation], persona: Persona, notes: Notes | None = None) -> list[Finding]:
     """Where a line says otherwise: one finding for each fact, with the fact as its words."""
+    notes = notes or Notes()
     known = understood(persona)
     if known == Known(None, {}, {}, {}):
         return []
+
+    def seen(spoken: Conversation) -> tuple[tuple[str, int], ...]:
+        lines = ((n, straight(turn.text), turn.role) for n, turn in enumerate(spoken.turns))
+        return tuple((fact, n) for n, text, role in lines for fact in dict.fromkeys(_contradicted(text, role, known, persona)))
+
     places: defaultdict[str, list[Place]] = defaultdict(list)
+    given = (known, persona.name, persona.visitor)
     for c in conversations:
-        for n, turn in enumerate(c.turns):
-            for fact in dict.fromkeys(_contradicted(straight(turn.text), turn.role, known, persona)):
-                places[fact].append((c.id, c.title, n))
+        for fact, n in notes.of(c, "facts", given, seen):
+            places[fact].append((c.id, c.title, n))
     titles = ("One line contradicts a fact", "{N} lines contradict a fact")
     return [f for fact, at in places.items() if (f := finding("fact", "look", tuple(at), titles, SENTENCE, "", fact))]
 

@@ -40,7 +40,9 @@ def candidates(texts: Iterable[Sequence[Hashable]]) -> Iterator[tuple[int, list[
                 at.append(n)
         fewest = _several(SHARED * len(some))  # the other may be that much shorter
         if max(met.values(), default=0) >= fewest:
-            yield n, [other for other, times in met.most_common(MOST) if times >= fewest]
+            # Of those that are as like, the earlier first: nothing here may go by the order of hashes.
+            likest = sorted((-times, other) for other, times in met.items() if times >= fewest)
+            yield n, [other for _, other in likest[:MOST]]
 
 
 def _shingles(text: Sequence[Hashable]) -> "array[int]":

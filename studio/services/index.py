@@ -21,7 +21,7 @@ from studio.services import database
 from studio.services.records import Records
 
 VERSION = 1
-CHUNK = 200  # conversations read in one step; where so many are new, the background reads them and nobody waits
+CHUNK = 50  # conversations read in one step; where so many are new, the background reads them and nobody waits
 MOST_FAULTS = 3  # after so many the index stays closed until the next start, and every conversation is read instead
 GRAM = 3  # letters; what is shorter is not in the index
 _ODD = frozenset("\ufffd\ufffe\uffff")  # one and the same sign to the index
