@@ -43,6 +43,7 @@ _NAME = r"(?!He\b|She\b|It\b|They\b|There\b|That\b|This\b|What\b|Who\b|How\b|One
 _YEARS = r"(?= ?(?:[,.;:!?]|$|years old|and (?:has|smells|lives|likes|loves)\b))"  # after an age, and not “six feet tall”
 # What a sheet says: Mia is nine. · Mia, who is nine · a brother Ned who is five · She is six. · sixty-one years old
 _AGED = re.compile(rf"\b({_NAME})(?:,? who)? is (?:now |only |just )?({NUMBER}){_YEARS}")
+_IS_NUMBER = re.compile(rf" is (?:now |only |just )?{NUMBER}")  # has to be in a text with somebody's age, and is seen sooner
 _OWN_AGE = re.compile(rf"(?:\b(?:[Hh]e|[Ss]he|[Ii]t|They) (?:is|are) |\band )({NUMBER})(?= years old| ?\.| ?$)")
 _COUNTED = re.compile(rf"\b(?:[Tt]he|[Ii]ts|[Hh]is|[Hh]er|[Mm]y|[Yy]our) ([a-z]+) (?:has|holds|gives) ({NUMBER}) ([a-z]+s)\b")
 _COLOURED = re.compile(rf"\b(?:wears|has|owns|carries|keeps|drinks from) (?:a|an|one|his|her|its|their) ({_COLOUR}) ([a-z]+)\b")
@@ -143,10 +144,10 @@ def _wrong_ages(text: str, small: str, role: Role, known: Known, persona: Person
     visitor = known.ages.get(persona.visitor.split()[0]) if persona.visitor else None
     own, their = (known.own_age, visitor) if role == "model" else (visitor, known.own_age)
     for who, held in (("own", own), ("their", their)):
-        told = any(verb in small for verb in _ARE[who])
-        if held and told and any(value(said) != held[0] for said in _SAID_AGE[who].findall(text)):
+        whole, short = _ARE[who]
+        if held and (whole in small or short in small) and any(value(said) != held[0] for said in _SAID_AGE[who].findall(text)):
             yield held[1]
-    for who, said in _AGED.findall(text) if " is " in text else ():
+    for who, said in _AGED.findall(text) if _IS_NUMBER.search(text) else ():
         age, fact = (known.own_age or (0, "")) if who in persona.name.split() else known.ages.get(who, (0, ""))
         if fact and value(said) != age:
             yield fact

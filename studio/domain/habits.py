@@ -66,7 +66,8 @@ def read(conversations: Iterable[Conversation], notes: Notes | None = None) -> l
     """Every habit worth a look."""
     notes = notes or Notes()
     names = notes.numbers.names
-    replies = [reply for c in conversations for reply in _replies(c, notes)]
+    telling = frozenset(notes.numbers[word] for word in assistantisms.PATTERNS)
+    replies = [reply for c in conversations for reply in _replies(c, notes, telling)]
     starts = _starts(replies, names)
     return [
         *starts,
@@ -81,18 +82,19 @@ def read(conversations: Iterable[Conversation], notes: Notes | None = None) -> l
     ]
 
 
-def _replies(spoken: Conversation, notes: Notes) -> Iterator[Reply]:
+def _replies(spoken: Conversation, notes: Notes, telling: frozenset[int]) -> Iterator[Reply]:
     said = notes.said(spoken)
-    for n, traits in notes.of(spoken, "habits", None, partial(_traits, said=said, names=notes.numbers.names)):
+    for n, traits in notes.of(spoken, "habits", None, partial(_traits, said=said, telling=telling, names=notes.numbers.names)):
         yield Reply((spoken.id, spoken.title, n), said.line(n), traits)
 
 
-def _traits(spoken: Conversation, said: Said, names: Sequence[str]) -> tuple[tuple[int, Traits], ...]:
+def _traits(spoken: Conversation, said: Said, telling: frozenset[int], names: Sequence[str]) -> tuple[tuple[int, Traits], ...]:
     found = []
     for n, turn in enumerate(spoken.turns):
         if turn.role == "model":
-            telling = [word for number in said.line(n) if (word := names[number]) in assistantisms.PATTERNS]
-            phrase = assistantisms.phrase(turn.text, telling) if telling else ""
+            line = said.line(n)
+            heard = [] if telling.isdisjoint(line) else [names[word] for word in line if word in telling]
+            phrase = assistantisms.phrase(turn.text, heard) if heard else ""
             traits = Traits(_mark(turn.text), phrase, _holds(turn.text, _LAYOUT), _holds(turn.text, _STAGE), _has_emoji(turn.text))
             found.append((n, USUAL.get(traits, traits)))
     return tuple(found)
@@ -216,4 +218,5 @@ def _now_and_then(kind: Kind, places: tuple[Place, ...], total: int, titles: tup
 
 
 def _holds(text: str, table: tuple[tuple[str, re.Pattern[str]], ...]) -> bool:
-    return any(needle in text and pattern.search(text) for needle, pattern in table)
+    near = [pattern for needle, pattern in table if needle in text]
+    return bool(near) and any(pattern.search(text) for pattern in near)

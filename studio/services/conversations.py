@@ -61,7 +61,7 @@ class Conversations:
         """
         if self._find(persona_id) is None:
             return {"total": 0, "all": 0, "rows": []}
-        with self._records.still():
+        with self.index.aside(), self._records.still():
             total, heads = self._page(persona_id, terms(query), filters, nearest, max(0, offset), limit)
             return {"total": total, "all": self._records.count(persona_id, "conversation"), "rows": [_row(head) for head in heads]}
 

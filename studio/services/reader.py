@@ -7,9 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import NamedTuple
 
-from rapidfuzz.distance import Indel
-
-from studio.domain import desk, gemma, likeness
+from studio.domain import desk, gemma
 from studio.domain.checks import Sizes
 from studio.domain.conversation import Conversation
 from studio.domain.desk import Reading
@@ -18,6 +16,7 @@ from studio.domain.notes import Notes
 from studio.services.gathered import Gathered
 from studio.services.library import Library
 from studio.services.models import Models
+from studio.services.nearly import twins
 
 LONGEST_LESSON = 4096  # tokens a preset lets one conversation have
 PAUSE = 1.0  # seconds between two looks at whether something was written
@@ -137,21 +136,3 @@ class Reader:
                 # Who opens Prepare meets the same fault and is told; a thread that ends would leave the others unread too.
                 logging.getLogger("studio").exception("Reading in the background failed")
                 failed = stamp
-
-
-def twins(conversations: Sequence[Conversation], notes: Notes | None = None) -> dict[str, str]:
-    """Conversations that are nearly the same as an earlier one, though no copy: the id of each, with the earlier one's."""
-    book = notes or Notes()
-    texts = [book.said(c).words for c in conversations]
-    found = {}
-    for n, others in likeness.candidates(texts):
-        for other in others:
-            alike = Indel.normalized_similarity(list(texts[n]), list(texts[other]), score_cutoff=likeness.SAME)
-            if alike and not _copies(conversations[n], conversations[other]):
-                found[conversations[n].id] = conversations[other].id
-                break
-    return found
-
-
-def _copies(one: Conversation, other: Conversation) -> bool:
-    return [(t.role, t.text.strip()) for t in one.turns] == [(t.role, t.text.strip()) for t in other.turns]

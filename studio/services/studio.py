@@ -35,6 +35,7 @@ def assemble(settings: Settings) -> Studio:
     """The services over one home folder. Raises Busy while another studio has it."""
     sys.setswitchinterval(TURN)
     library = Library(settings.home, settings.bundled)
+    library.index.begin()
     models = Models(settings.practice_model, library, settings.offline)
     return Studio(
         settings, library, Jobs(library, settings.project), models, Reader(library, models), Voice(), Ollama(None), Similar(library)
