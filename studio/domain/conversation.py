@@ -20,7 +20,7 @@ Flag = Literal["", "needs work", "finished"]
 FLAGS: tuple[Flag, ...] = ("", "needs work", "finished")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Turn:
     """One line of dialogue. `id` is stable over edits, so that two windows can be merged turn by turn.
 
@@ -45,7 +45,7 @@ def turn(value: Mapping[str, Any]) -> Turn:
     return Turn(value["id"], _ROLES[value["role"]], value["text"], tuple(value.get("others", ())), value.get("drafted", False))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Conversation:
     """A titled list of turns, as it is stored, shown and learned."""
 

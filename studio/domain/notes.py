@@ -2,7 +2,7 @@
 
 from array import array
 from collections.abc import Callable, Iterable
-from itertools import accumulate
+from itertools import accumulate, chain
 from typing import Any, NamedTuple, TypeVar
 
 from studio.domain.conversation import Conversation, Turn
@@ -84,4 +84,4 @@ class Notes:
 
     def _numbered(self, spoken: Conversation) -> Said:
         lines = [words(turn.text) for turn in spoken.turns]
-        return Said(array("I", [self.numbers[word] for line in lines for word in line]), tuple(accumulate(map(len, lines))))
+        return Said(array("I", list(map(self.numbers.__getitem__, chain.from_iterable(lines)))), tuple(accumulate(map(len, lines))))

@@ -70,8 +70,9 @@ class Index:
 
     def begin(self) -> None:
         """Read in the background what there is to read, before anybody asks; does nothing where that is being done."""
-        if not self._builder.is_alive() and not self._closing.is_set():
-            self._start(self._first)
+        with self._lock:  # whoever asks just now has the file to himself
+            if not self._builder.is_alive() and not self._closing.is_set():
+                self._start(self._first)
 
     @contextlib.contextmanager
     def aside(self) -> Iterator[None]:
@@ -115,6 +116,7 @@ class Index:
     def close(self) -> None:
         """Close the file; to be called before the records are closed."""
         self._closing.set()
+        self._quiet.set()
         self.wait()
         with self._lock:
             if self._db is None:

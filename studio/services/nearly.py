@@ -1,10 +1,8 @@
 """Conversations that are nearly the same as an earlier one, found among many thousands without comparing each with each."""
 
 from array import array
-from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
-from itertools import chain
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -30,6 +28,7 @@ _HALF = np.uint64(32)
 
 Shingles: TypeAlias = npt.NDArray[np.uint64]
 Uses: TypeAlias = npt.NDArray[np.uint8]
+Places: TypeAlias = npt.NDArray[np.int64]
 
 
 def twins(conversations: Sequence[Conversation], notes: Notes | None = None) -> dict[str, str]:
@@ -53,19 +52,52 @@ def _copies(one: Conversation, other: Conversation) -> bool:
 def candidates(texts: Sequence["array[int]"]) -> Iterator[tuple[int, list[int]]]:
     """For each text (its words as numbers) the earlier ones that could be nearly the same, likest first; short ones are left out."""
     shingles = [_shingles(text) for text in texts]
+    sizes = list(map(len, shingles))
     uses = _uses(shingles)
-    anchors: defaultdict[int, list[int]] = defaultdict(list)
-    for n, some in enumerate(shingles):
-        homes = [anchors[shingle] for shingle in _rarest(some, uses)]
-        met = Counter(chain.from_iterable(homes))
-        for at in homes:
-            if len(at) < MOST:
-                at.append(n)
-        fewest = _several(SHARED * len(some))  # the other may be that much shorter
-        if max(met.values(), default=0) >= fewest:
+    shared = _shared([_rarest(some, uses) for some in shingles])
+    for n, size in enumerate(sizes):
+        fewest = _several(SHARED * size)  # the other may be that much shorter
+        met = shared.met(n, fewest)
+        if len(met):
             # Of those that are as like, the earlier first: nothing may go by which number a word has.
-            likest = sorted((-times, other) for other, times in met.items() if times >= fewest)
-            yield n, [other for _, other in likest[:MOST]]
+            others = np.flatnonzero(met >= fewest)
+            likest: list[int] = others[np.argsort(-met[others], kind="stable")[:MOST]].tolist()
+            if likest:
+                yield n, likest
+
+
+class Shared(NamedTuple):
+    """Which texts have a shingle in common: those of one shingle stand together in `homes`, in their order."""
+
+    ends: Places  # where each text's own entries end in the two that follow
+    begins: Places  # for each shingle of a text: where its texts begin in `homes`
+    earlier: Places  # and how many of these come before the text, at most MOST
+    homes: Places
+
+    def met(self, n: int, fewest: int) -> Places:
+        """How many shingles a text shares with each of the earlier ones; nothing where these are too few to matter."""
+        own = slice(int(self.ends[n - 1]) if n else 0, int(self.ends[n]))
+        begins, earlier = self.begins[own], self.earlier[own]
+        some = earlier > 0
+        begins, earlier = begins[some], earlier[some]
+        if len(earlier) < fewest:
+            return np.empty(0, np.int64)
+        at = np.repeat(begins - (np.cumsum(earlier) - earlier), earlier) + np.arange(int(earlier.sum()))
+        return np.bincount(self.homes[at])
+
+
+def _shared(chosen: Sequence[Shingles]) -> Shared:
+    ends = np.cumsum([len(some) for some in chosen], dtype=np.int64)
+    every = np.concatenate(chosen) if chosen else np.empty(0, np.uint64)
+    order = np.argsort(every, kind="stable")
+    every = every[order]
+    place = np.arange(len(every))
+    first = np.ones(len(every), bool)
+    first[1:] = every[1:] != every[:-1]
+    starts = np.maximum.accumulate(np.where(first, place, 0))
+    begins, earlier = np.empty_like(place), np.empty_like(place)
+    begins[order], earlier[order] = starts, np.minimum(place - starts, MOST)
+    return Shared(ends, begins, earlier, np.searchsorted(ends, order, side="right"))
 
 
 def _shingles(text: "array[int]") -> Shingles:
@@ -89,13 +121,12 @@ def _uses(shingles: Sequence[Shingles]) -> Uses:
     return uses
 
 
-def _rarest(some: Shingles, uses: Uses) -> list[int]:
+def _rarest(some: Shingles, uses: Uses) -> Shingles:
     """As many of the rarest as the prefix filter asks for, and all that are as rare; without those nobody else has: they lead nowhere."""
     times = uses[some & np.uint64(BUCKETS)]
     wanted = int((1 - SHARED) * len(some)) + _several(len(some))
     level = min(255, int(np.searchsorted(np.bincount(times, minlength=256).cumsum(), wanted)))
-    chosen: list[int] = some[(times > 1) & (times <= level)].tolist()
-    return chosen
+    return some[(times > 1) & (times <= level)]
 
 
 def _several(size: float) -> int:
