@@ -126,7 +126,8 @@ def _rarest(some: Shingles, uses: Uses) -> Shingles:
     times = uses[some & np.uint64(BUCKETS)]
     wanted = int((1 - SHARED) * len(some)) + _several(len(some))
     level = min(255, int(np.searchsorted(np.bincount(times, minlength=256).cumsum(), wanted)))
-    return some[(times > 1) & (times <= level)]
+    rarest: Shingles = some[(times > 1) & (times <= level)]
+    return rarest
 
 
 def _several(size: float) -> int:
