@@ -28,14 +28,15 @@ class Gathered:
     def now(self) -> list[Conversation]:
         """All of them as they stand at one moment, in their order; one that has not changed is the same object as the last time."""
         if self._read < 0:
-            self._read = self._records.latest()[0]
+            latest = self._records.latest()[0]
             for part in self._records.parts(self._persona, "conversation"):
                 self._take(part)
-        upto = -1
-        while upto != self._read:  # what was read above may be of several moments; the last of these parts makes it one
-            upto = self._read
-            self._read, heads = self._records.changed(self._read, PART)
+            self._read = latest
+        before = -1
+        while before != self._read:  # what was read above may be of several moments; the last of these parts makes it one
+            upto, heads = self._records.changed(self._read, PART)
             self._take(heads)
+            before, self._read = self._read, upto
         return [held.spoken for held in sorted(self._held.values(), key=lambda held: held[:2])]
 
     def _take(self, heads: list[Revision]) -> None:
