@@ -28,6 +28,7 @@ class Gathered:
     def now(self) -> list[Conversation]:
         """All of them as they stand at one moment, in their order; one that has not changed is the same object as the last time."""
         if self._read < 0:
+            self._held.clear()
             latest = self._records.latest()[0]
             for part in self._records.parts(self._persona, "conversation"):
                 self._take(part)
