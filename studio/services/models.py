@@ -161,7 +161,7 @@ class Models:
         """Number of tokens in each of many texts."""
         tokenizer = self._tokenizer(model_id)
         parts = (list(texts[at : at + AT_ONCE]) for at in range(0, len(texts), AT_ONCE))
-        return [len(one.ids) for part in parts for one in tokenizer.encode_batch_fast(part, add_special_tokens=False)]
+        return [len(one) for part in parts for one in tokenizer.encode_batch_fast(part, add_special_tokens=False)]
 
     def count(self, model_id: str, text: str) -> int:
         """Number of tokens in a text."""
