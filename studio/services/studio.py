@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from studio.services.jobs import Jobs
 from studio.services.library import Library
+from studio.services.meanings import Meanings
 from studio.services.models import Models
 from studio.services.ollama import Ollama
 from studio.services.reader import Reader
@@ -29,7 +30,6 @@ class Studio:
 def assemble(settings: Settings) -> Studio:
     """The services over one home folder. Raises Busy while another studio has it."""
     library = Library(settings.home, settings.bundled)
-    models = Models(settings.practice_model, library, settings.offline)
-    return Studio(
-        settings, library, Jobs(library, settings.project), models, Reader(library, models), Voice(), Ollama(None), Similar(library)
-    )
+    models, jobs = Models(settings.practice_model, library, settings.offline), Jobs(library, settings.project)
+    similar = Similar(library, Meanings(library, models, jobs, settings.project))
+    return Studio(settings, library, jobs, models, Reader(library, models), Voice(), Ollama(None), similar)
