@@ -17,6 +17,7 @@ from studio.domain.likeness import terms
 from studio.engine.deliverer import deliver, texts
 
 WIDTH = 128
+TEXTS_A_SIDE = 3  # to one side of the space: with as many sides as texts, only shared words would count
 MOST_WORDS = 50_000  # the commonest ones
 AT_ONCE = 1000
 NOTHING_SHARED = 3  # exit code
@@ -42,7 +43,7 @@ def learned(some: Sequence[str]) -> Lexicon:
     """The lexicon of these texts; raises ValueError where no two share a word that is not everywhere."""
     vectorizer = _vectorizer(min_df=2, max_df=0.5, max_features=MOST_WORDS)
     found = vectorizer.fit_transform(some)
-    width = max(1, min(WIDTH, *(side - 1 for side in found.shape)))
+    width = max(1, min(WIDTH, found.shape[0] // TEXTS_A_SIDE, found.shape[1] - 1))
     return Lexicon(vectorizer, TruncatedSVD(width, random_state=0).fit(found).components_.astype(np.float32))
 
 
