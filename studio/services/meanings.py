@@ -2,7 +2,8 @@
 
 import hashlib
 import logging
-import tempfile
+import shutil
+import sqlite3
 import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -12,6 +13,7 @@ import numpy as np
 
 from studio.domain import conversation
 from studio.domain.errors import StudioError
+from studio.services import storage
 from studio.services.jobs import Jobs
 from studio.services.library import Library
 from studio.services.models import Models
@@ -77,12 +79,12 @@ class Meanings:
         self._library, self._models, self._jobs = library, models, jobs
         self._lock = threading.RLock()
         self._exact, self._rough = Vectors(library.home / "meanings.db"), Vectors()
-        self._folder = tempfile.TemporaryDirectory(dir=library.scratch, prefix="meanings-")
-        self._weaver = Weaver(project, Path(self._folder.name))
+        self._folder = library.home / "scratch" / "meanings"  # of this studio alone: what a killed one left goes when it is first needed
+        self._weaver = Weaver(project, self._folder)
         self._shelves: dict[str, _Shelf] = {}
         self._broken: set[str] = set()  # names of ways that failed; tried again by the next studio
         self._worker = threading.Thread()
-        self._at = ""  # the character being read
+        self._at, self._fresh = "", True  # the character being read; whether nothing was made yet
 
     def standing(self, persona: str) -> Standing:
         """What is known of this character now; begins to make what is missing, and does not wait for it."""
@@ -109,7 +111,7 @@ class Meanings:
         self.wait()
         self._exact.close()
         self._rough.close()
-        self._folder.cleanup()
+        shutil.rmtree(self._folder, ignore_errors=True)
 
     # --- what is there
     def _read(self, persona: str) -> _Shelf:
@@ -168,6 +170,7 @@ class Meanings:
 
     def _work(self, persona: str, exact: _Way | None, rough: bool) -> None:
         try:
+            self._prepare_folder()
             spoken = ("\n".join((each.title, *(turn.text for turn in each.turns))) for each in self._library.conversations(persona))
             texts = {_hash(conversation.findable(said)): said for said in spoken}
             if rough:
@@ -177,15 +180,22 @@ class Meanings:
                 exact.store.tidy(exact.name, persona, texts, [each.id for each in self._library.characters()])
         except StudioError:
             pass  # the character is gone, or the disk refuses; who looks next is told
-        except OSError as error:
+        except (OSError, sqlite3.Error) as error:
             logging.getLogger("studio").warning("Vectors could not be made: %s", error)
+            self._broken.add(exact.name if exact else ANALYST)
+
+    def _prepare_folder(self) -> None:
+        if self._fresh:
+            shutil.rmtree(self._folder, ignore_errors=True)
+        self._fresh = False
+        storage.private_folder(self._folder)
 
     def _make_rough(self, persona: str, texts: Mapping[bytes, str]) -> None:
         shelf = self._shelves[persona]
         if shelf.lexicon and not shelf.outgrown:
             self._make(persona, self._rough_way(shelf.lexicon), texts)
             return
-        lexicon = Path(self._folder.name) / f"{persona}-{shelf.stamp}.npz"
+        lexicon = self._folder / f"{persona}-{shelf.stamp}.npz"
         if self._make(persona, self._rough_way(lexicon), texts):
             with self._lock:
                 shelf.lexicon, shelf.learned = lexicon, frozenset(texts)
@@ -199,7 +209,7 @@ class Meanings:
             for found in self._made(way, {text: said for text, said in texts.items() if text not in known}):
                 way.store.add(way.name, persona, found)
         except Broken as broken:
-            if broken.code > 0 and broken.code != NOTHING_SHARED:
+            if broken.code != NOTHING_SHARED and not self._weaver.closed:
                 self._broken.add(ANALYST if way.engine == ANALYST else way.name)
             return False
         return True

@@ -5,6 +5,7 @@ import sqlite3
 import threading
 from collections.abc import Collection, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -26,14 +27,11 @@ class Vectors:
 
     def known(self, way: str, persona: str) -> set[bytes]:
         """The hashes of which there are vectors."""
-        with self._lock:
-            return {row[0] for row in self._open().execute("SELECT text FROM vector WHERE way = ? AND persona = ?", (way, persona))}
+        return {text for (text,) in self._rows("text", way, persona)}
 
     def read(self, way: str, persona: str) -> dict[bytes, np.ndarray]:
         """All vectors of a character, by hash."""
-        with self._lock:
-            asked = self._open().execute("SELECT text, vector FROM vector WHERE way = ? AND persona = ?", (way, persona))
-            return {text: np.frombuffer(vector, np.float16) for text, vector in asked}
+        return {text: np.frombuffer(vector, np.float16) for text, vector in self._rows("text, vector", way, persona)}
 
     def add(self, way: str, persona: str, found: Mapping[bytes, np.ndarray]) -> None:
         """Keep these."""
@@ -54,6 +52,22 @@ class Vectors:
                     if other not in personas:
                         db.execute("DELETE FROM vector WHERE persona = ?", (other,))
 
+    def _rows(self, columns: str, way: str, persona: str) -> list[tuple[Any, ...]]:
+        asked = f"SELECT {columns} FROM vector WHERE way = ? AND persona = ?"
+        with self._lock:
+            try:
+                return self._open().execute(asked, (way, persona)).fetchall()
+            except sqlite3.DatabaseError:  # damaged since it was opened
+                self._throw_away()
+                return self._open().execute(asked, (way, persona)).fetchall()
+
+    def _throw_away(self) -> None:
+        if self._db is not None:
+            self._db.close()
+        self._db = None
+        if self._path is not None:
+            self._path.unlink(missing_ok=True)
+
     def close(self) -> None:
         """Close the file."""
         with self._lock:
@@ -66,9 +80,7 @@ class Vectors:
             try:
                 self._db = self._opened()
             except sqlite3.DatabaseError:
-                if self._path is None:
-                    raise
-                self._path.unlink()
+                self._throw_away()
                 self._db = self._opened()
         return self._db
 

@@ -34,7 +34,7 @@ class Weaver:
         self._project, self._scratch = project, scratch
         self._lock = threading.Lock()
         self._child: subprocess.Popen[bytes] | None = None
-        self._closed = False
+        self.closed = False
 
     def vectors(self, engine: str, source: Path, texts: Sequence[str]) -> Iterator[np.ndarray]:
         """Parts of the vectors of these texts, in order, half precision (some, width); raises Broken.
@@ -53,7 +53,7 @@ class Weaver:
     @contextlib.contextmanager
     def _started(self, words: Sequence[str], errors: IO[bytes]) -> Iterator["subprocess.Popen[bytes]"]:
         with self._lock:
-            if self._closed:
+            if self.closed:
                 raise Broken(0)
             self._child = child = subprocess.Popen(
                 [sys.executable, "-m", *words], cwd=self._project, env={**os.environ, **_QUIET}, stdin=subprocess.DEVNULL,
@@ -71,7 +71,7 @@ class Weaver:
     def close(self) -> None:
         """End the child; what it has delivered is kept, and no other one begins."""
         with self._lock:
-            self._closed = True
+            self.closed = True
             if self._child is not None and self._child.poll() is None:
                 self._child.kill()
 
