@@ -24,7 +24,7 @@ def fetch(folder: Path, reporter: Reporter) -> None:
     reporter.phase("Asking for the list of files", 0.0)
     try:
         files = HfApi().model_info(spec["repo"], revision=spec.get("revision"), files_metadata=True)
-        wanted = [s for s in files.siblings or [] if _wanted(s.rfilename)]
+        wanted = [s for s in files.siblings or [] if is_wanted(s.rfilename)]
         total, done = sum(s.size or 0 for s in wanted) or 1, 0
         for file in sorted(wanted, key=lambda s: s.size or 0):
             reporter.check()
@@ -45,7 +45,8 @@ def fetch(folder: Path, reporter: Reporter) -> None:
     reporter.say("done")
 
 
-def _wanted(name: str) -> bool:
+def is_wanted(name: str) -> bool:
+    """Whether a file of a repository belongs to the model."""
     folder, _, file = name.rpartition("/")
     return folder in FOLDERS and file.endswith(WANTED)
 

@@ -61,7 +61,7 @@ class Models:
     def embedder(self) -> Path | None:
         """Where the model lies that compares conversations by meaning: the fetched one, else the first such folder of the user's own."""
         fetched = self._choice(catalogue.EMBEDDING).path
-        return fetched or next((path for path in self._own() if is_embedder(path)), None)
+        return next((path for path in (fetched, *self._own()) if path and is_embedder(path)), None)
 
     def _choice(self, model: catalogue.BaseModel) -> Choice:
         folder = self.practice if model.id == catalogue.PRACTICE else self.library.model_folder(model.id)

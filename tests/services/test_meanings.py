@@ -16,7 +16,7 @@ from studio.services.models import Models
 from studio.services.similar import Similar
 from studio.services.vectors import Vectors
 from tests.engine.test_analyst import LINES
-from tests.engine.test_embedder_meaning import folder
+from tests.engine.test_embedder import folder
 
 PROJECT = Path(__file__).parents[2]
 
@@ -125,6 +125,15 @@ def test_a_few_conversations_are_compared_by_words_and_nothing_is_begun(compared
     compare, meanings = compared()
     assert compare.nearest(who, one) == ([], similar.BY_WORDS, False)
     assert compare.places(who, [one])[0] is None
+
+
+def test_an_embeddinggemma_of_ones_own_compares_and_is_not_offered_for_teaching(library, tmp_path):
+    models = Models(tmp_path / "no-model", library, True)
+    assert models.embedder() is None
+    own = folder(tmp_path / "own")
+    identifier = models.add_folder(str(own))
+    assert models.embedder() == own
+    assert models.ready() == [] and "compared" in models.choice(identifier).why_not
 
 
 def test_a_file_of_vectors_that_is_none_is_made_anew(tmp_path):
