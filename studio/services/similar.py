@@ -8,7 +8,7 @@ from typing import NamedTuple
 from studio.domain import likeness
 from studio.domain.errors import NotFound
 from studio.services.library import Library
-from studio.services.meanings import ANALYST, Meanings, Standing
+from studio.services.semantics import ANALYST, Meanings, Standing
 
 GONE = "This conversation is not here any more, so nothing can be compared with it. Nothing was changed. Choose another one."
 BY_WORDS = "Compared by their words."

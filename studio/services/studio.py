@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 from studio.services.jobs import Jobs
 from studio.services.library import Library
-from studio.services.meanings import Meanings
 from studio.services.models import Models
 from studio.services.ollama import Ollama
 from studio.services.reader import Reader
+from studio.services.semantics import Meanings
 from studio.services.similar import Similar
 from studio.services.voice import Voice
 from studio.settings import Settings

@@ -11,8 +11,8 @@ from studio.domain.conversation import Turn
 from studio.domain.persona import Persona
 from studio.services import similar
 from studio.services.jobs import Jobs
-from studio.services.meanings import Meanings
 from studio.services.models import Models
+from studio.services.semantics import Meanings
 from studio.services.similar import Similar
 from studio.services.vectors import Vectors
 from tests.engine.test_analyst import LINES
