@@ -9,7 +9,20 @@ from pathlib import Path
 import pytest
 
 PROJECT = Path(__file__).resolve().parent.parent
-HEAVY = {"torch", "transformers", "peft", "trl", "datasets", "accelerate", "bitsandbytes", "gguf", "llama_cpp", "safetensors"}
+HEAVY = {
+    "torch",
+    "transformers",
+    "peft",
+    "trl",
+    "datasets",
+    "accelerate",
+    "bitsandbytes",
+    "gguf",
+    "llama_cpp",
+    "safetensors",
+    "sklearn",
+    "scipy",
+}
 # Layer: the rooms of the studio it may import, and the outside libraries.
 ALLOWED = {
     "domain": ({"domain"}, set()),

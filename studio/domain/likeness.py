@@ -4,6 +4,7 @@ import math
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
+from itertools import chain
 
 from studio.domain.words import words
 
@@ -14,14 +15,21 @@ _UNSPACED = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3
 Vector = dict[int, float]
 
 
+def terms(text: str) -> list[str]:
+    """The words of a text, in order; where a script writes no spaces, the pairs of its letters stand for them."""
+    found = words(text)
+    if not _UNSPACED.search(text):
+        return found
+    return list(chain.from_iterable(_pairs(word) if len(word) > 1 and _UNSPACED.search(word) else [word] for word in found))
+
+
+def _pairs(word: str) -> list[str]:
+    return [word[n : n + 2] for n in range(len(word) - 1)]
+
+
 def pieces(text: str) -> set[str]:
-    """The different words of a text; where a script writes no spaces, the pairs of its letters stand for them."""
-    found = set(words(text))
-    if _UNSPACED.search(text):
-        for word in [word for word in found if len(word) > 1 and _UNSPACED.search(word)]:
-            found.remove(word)
-            found.update(word[n : n + 2] for n in range(len(word) - 1))
-    return found
+    """The different terms of a text."""
+    return set(terms(text))
 
 
 def nearness(text: str, others: Iterable[str]) -> list[float]:
@@ -50,7 +58,7 @@ def layout(texts: Sequence[Sequence[str]]) -> list[tuple[float, float]]:
     mean = _mean(vectors)
     across = _component(vectors, mean, [])
     down = _component(vectors, mean, [across])
-    return list(zip(_scaled(_scores(vectors, mean, across)), _scaled(_scores(vectors, mean, down)), strict=True))
+    return list(zip(spread(_scores(vectors, mean, across)), spread(_scores(vectors, mean, down)), strict=True))
 
 
 def _vectors(texts: Sequence[Sequence[str]]) -> list[Vector]:
@@ -104,7 +112,8 @@ def _length_one(axis: Vector, known: Sequence[Vector]) -> Vector:
     return {word: value / size for word, value in axis.items()}
 
 
-def _scaled(scores: Sequence[float]) -> list[float]:
+def spread(scores: Sequence[float]) -> list[float]:
+    """Scores as places from -1 to 1 on a map."""
     # By rank for half of it: a few far-off conversations must not press all others into one spot.
     furthest = max(map(abs, scores)) or 1.0
     ranks = {n: place for place, n in enumerate(sorted(range(len(scores)), key=scores.__getitem__))}

@@ -8,6 +8,7 @@ from studio.services.library import Library
 from studio.services.models import Models
 from studio.services.ollama import Ollama
 from studio.services.reader import Reader
+from studio.services.semantics import Meanings
 from studio.services.similar import Similar
 from studio.services.voice import Voice
 from studio.settings import Settings
@@ -36,7 +37,6 @@ def assemble(settings: Settings) -> Studio:
     sys.setswitchinterval(TURN)
     library = Library(settings.home, settings.bundled)
     library.index.begin()
-    models = Models(settings.practice_model, library, settings.offline)
-    return Studio(
-        settings, library, Jobs(library, settings.project), models, Reader(library, models), Voice(), Ollama(None), Similar(library)
-    )
+    models, jobs = Models(settings.practice_model, library, settings.offline), Jobs(library, settings.project)
+    similar = Similar(library, Meanings(library, models, jobs, settings.project))
+    return Studio(settings, library, jobs, models, Reader(library, models), Voice(), Ollama(None), similar)
