@@ -120,7 +120,9 @@ def marked(studio: Studio, persona_id: str | None, model_id: str | None, convers
 def picture(studio: Studio, persona_id: str | None, model_id: str | None) -> Survey:
     """The picture of the set."""
     read = reading(studio, persona_id, studio.models.chosen(model_id)) if persona_id else None
-    return survey.shown(read) if read and read.conversations else Survey()
+    if not persona_id or read is None or not read.conversations:
+        return Survey()
+    return survey.shown(read, *studio.similar.places(persona_id, [c.id for c in read.conversations]))
 
 
 def pick(studio: Studio, persona_id: str, model_id: str | None, dot: gr.SelectData) -> Any:
