@@ -115,7 +115,7 @@ def _add_demo_options(command: argparse.ArgumentParser) -> None:
 
 
 def _add_bench_options(command: argparse.ArgumentParser) -> None:
-    command.add_argument("name", metavar="NAME", help="writing, mutations, ...: a name that is none lists them")
+    command.add_argument("name", metavar="NAME", help="writing, training-room, ...: a name that is none lists them")
     command.add_argument("--json", type=Path, metavar="FILE", help="write the figures there as JSON")
 
 
