@@ -1,8 +1,11 @@
 """What a job has said so far, and what that means in plain words.
 
 A job appends one JSON object a line to `events.jsonl`. Kinds: `phase` {text}, `start` {steps, epochs, ...}, `step` {step, loss, ...},
-`evaluation` {step, epoch, loss, best}, `sample` {step, epoch, prompt, text}, `saved` {step}, `note` {text}, `done` {...}, `stopped` {...},
-`failed` {message}. Every event carries `at`, seconds since 1970.
+`evaluation` {step, epoch, loss, best}, `sample` {step, epoch, prompt, text}, `saved` {step}, `note` {text, why}, `done` {...}, `stopped` {...},
+`paused` {step}, `failed` {message}. Every event carries `at`, seconds since 1970.
+
+The `why` of a note: `memory` (a step down the ladder), `length` (with `cut`, the conversations read in part) or `unstable`. The `why` of an end: `stop`,
+`stale` (nothing got better any more) or `unstable` (with a `message`).
 """
 
 import json
@@ -10,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-State = Literal["waiting", "running", "done", "stopped", "interrupted", "failed"]
+State = Literal["waiting", "running", "paused", "done", "stopped", "interrupted", "failed"]
 Event = Mapping[str, Any]
 
 
@@ -46,6 +49,7 @@ class Lesson:
     memory_mb: float | None = None
     saved_at: float | None = None
     ended: Event = field(default_factory=dict)
+    notes: tuple[str, ...] = ()  # what the lesson itself remarked, in order, each once
 
 
 def lesson(events: Iterable[Event]) -> Lesson:
@@ -57,6 +61,7 @@ def lesson(events: Iterable[Event]) -> Lesson:
     takes: list[tuple[float, str, str, int]] = []
     epochs: dict[int, float] = {}  # of each evaluated step
     last: dict[str, Any] = {}
+    notes: dict[str, None] = {}
     ended: Event = {}
     saved, began, first_step, ran = None, None, None, 0.0
     for event in events:
@@ -80,7 +85,9 @@ def lesson(events: Iterable[Event]) -> Lesson:
             takes.append((event["epoch"], event["prompt"], event["text"], event["step"]))
         elif kind == "saved":
             saved = event["at"]
-        elif kind in ("done", "stopped", "failed"):
+        elif kind == "note":
+            notes[event["text"]] = None
+        elif kind in ("done", "stopped", "paused", "failed"):
             ended = event
     steps = facts.get("steps", 0)
     step = last.get("step", 0)
@@ -92,20 +99,26 @@ def lesson(events: Iterable[Event]) -> Lesson:
     return Lesson(
         phase, step, steps, facts.get("epochs", 0), last.get("epoch", 0.0), left, tuple(sorted(learned.items())), tuple(sorted(unseen.items())), best,
         epochs[best] if best is not None else None,
-        tuple(t[:3] for t in takes), last.get("tokens_per_second"), last.get("memory_mb"), saved, ended,
+        tuple(t[:3] for t in takes), last.get("tokens_per_second"), last.get("memory_mb"), saved, ended, tuple(notes),
     )  # fmt: skip
 
 
 def reading(lesson: Lesson) -> tuple[Literal["ok", "look", ""], str, str]:
     """How to read the curve: (mark, two words, a sentence). Empty while there is too little to read."""
     unseen = [loss for step, loss in lesson.unseen]
+    if lesson.ended.get("why") == "unstable":
+        return "look", "Unsteady.", str(lesson.ended["message"])
     if len(unseen) < 3:
         return "", "", ""
     best, first, now = min(unseen), unseen[0], unseen[-1]
     if any(not loss < float("inf") for loss in unseen):
         return "look", "Unsteady.", "The lines jump. Stop, and choose a smaller step size."
     if now > best * 1.02 and unseen.index(best) < len(unseen) - 1:
-        return "look", "Starting to memorise.", "The unseen line has turned up. The best version so far is kept."
+        return (
+            "look",
+            "Starting to memorise.",
+            f"The unseen line has turned up. The best version, of step {lesson.unseen[unseen.index(best)][0]}, is kept.",
+        )
     if best > first * 0.98:
         return "look", "Not learning yet.", "The lines are flat. Wait one more pass, or choose Patient."
     return "ok", "Going well.", "Both lines fall together, so the voice is being learned, not memorised."
