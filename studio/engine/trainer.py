@@ -3,6 +3,7 @@
 Every evaluation leaves a safe copy (adapter, optimiser, random state, a manifest with hashes written last), so a killed lesson goes on where it was.
 """
 
+import contextlib
 import hashlib
 import json
 import logging
@@ -28,7 +29,7 @@ from trl.trainer.sft_trainer import DataCollatorForLanguageModeling
 from studio.domain import dataset, gemma, persona, progress, training
 from studio.domain.conversation import Conversation, Turn
 from studio.domain.errors import NotReady
-from studio.engine import loader
+from studio.engine import continuer, ledger, loader
 from studio.engine.encoder import Row, assert_own_markup, encode
 from studio.engine.evaluator import surprise
 from studio.engine.generator import answer, stop_ids
@@ -191,6 +192,7 @@ class Watch(TrainerCallback):
         for old in safe_copies(self.lesson.folder)[KEPT_COPIES:]:
             shutil.rmtree(old)
         self.lesson.reporter.say("saved", step=state.global_step)
+        ledger.record(self.lesson.folder)
 
     def stale(self) -> bool:
         """Whether the last `patience` evaluations brought nothing better."""
@@ -211,7 +213,7 @@ class Watch(TrainerCallback):
         training_now = model.training
         model.eval()
         # Before the first step the plain model speaks, as Chat lets it speak: without the scene.
-        for question, said in takes(self.lesson, model, self.lesson.system if step else ""):
+        for question, said in takes(self.lesson, model, self.lesson.system if step or self.lesson.spec.get("continues") else ""):
             self.lesson.reporter.say("sample", step=step, epoch=round(epoch, 3), prompt=question, text=said)
         model.train(training_now)
 
@@ -255,7 +257,7 @@ def configure(lesson: Lesson) -> SFTConfig:
         logging_first_step=True,
         eval_strategy="no",
         save_strategy="no",
-        report_to=[],
+        report_to=ledger.watchers(lesson.folder),
         disable_tqdm=True,
         seed=recipe.seed,
         data_seed=recipe.seed,
@@ -304,14 +306,15 @@ def teach(folder: Path, reporter: Reporter) -> None:
     per_epoch = -(-len(lesson.train) // (recipe.batch_size * recipe.accumulation))
     watch = Watch(lesson, max(1, per_epoch // recipe.evaluations_per_epoch), past if resume else progress.Lesson(), lambda: tokens)
     trainer.add_callback(watch)
+    continued = continuer.pick_up(trainer.model, folder, lesson.spec)
     if not resume:
-        reporter.phase("Listening to the plain model")
-        with trainer.model.disable_adapter():
+        reporter.phase("Listening to what it knows already" if continued else "Listening to the plain model")
+        with contextlib.nullcontext() if continued else trainer.model.disable_adapter():
             watch.evaluate(trainer.model, 0, 0.0)
     reporter.phase("Learning")
     first = int(resume.name.rsplit("-", 1)[1]) if resume else 0
     watch.scores = {step: loss for step, loss in watch.scores.items() if step <= first}
-    reporter.say("start", steps=per_epoch * recipe.epochs, epochs=recipe.epochs, from_step=first)
+    reporter.say("start", steps=per_epoch * recipe.epochs, epochs=recipe.epochs, from_step=first, every=watch.every)
     trainer.train(resume_from_checkpoint=str(resume) if resume else None)
     if not (folder / "adapter_model.safetensors").is_file():
         raise Stopped
@@ -339,6 +342,7 @@ def finish(lesson: Lesson, watch: Watch, steps: int, seconds: float, trained_tok
         "stopped": stopped,
     }
     write(lesson.folder / "result.json", json.dumps(result, indent=1).encode())
+    ledger.record(lesson.folder)
     if not stopped:  # a stopped lesson can go on from its safe copies
         shutil.rmtree(lesson.folder / "checkpoints", ignore_errors=True)
     lesson.reporter.say("stopped" if stopped else "done", step=steps, best_step=best)

@@ -19,7 +19,7 @@ from studio.services.library import Library
 Kind = Literal["train", "export", "fetch"]
 ENGINES: dict[Kind, str] = {"train": "studio.engine.trainer", "export": "studio.engine.exporter", "fetch": "studio.engine.fetcher"}
 WORDS: dict[str, str] = {"train": "A lesson is running", "export": "A file is being made", "fetch": "A model is being fetched"}
-ENDS = ("done", "stopped", "failed")
+ENDS = ("done", "stopped", "paused", "failed")
 
 
 class Jobs:

@@ -1,7 +1,7 @@
 """Train shows a lesson from its folder, starts one, stops one, and sends only what has changed."""
 
 import time
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import gradio as gr
 import pytest
@@ -18,14 +18,14 @@ def event(kind, at=0.0, **facts):
     return {"kind": kind, "at": NOW + at, **facts}
 
 
-def heard(step, epoch, text):
-    return [event("sample", step=step, epoch=epoch, prompt=f"Question {n}?", text=text) for n in range(12)]
+def heard(step, epoch, text, at=0.0):
+    return [event("sample", at, step=step, epoch=epoch, prompt=f"Question {n}?", text=text) for n in range(12)]
 
 
 LEARNING = [
     event("phase", -70, text="Listening to the plain model"),
     event("evaluation", -65, step=0, epoch=0.0, loss=3.0),
-    *heard(0, 0.0, "Rain is water."),
+    *heard(0, 0.0, "Rain is water.", -65),
     event("phase", -61, text="Learning"),
     event("start", -60, steps=40, epochs=8, from_step=0),
     *(event("step", -60 + 2 * n, step=n, epoch=n / 5, loss=3 - n / 30, tokens_per_second=400.0, memory_mb=1900) for n in range(1, 31)),
@@ -182,7 +182,7 @@ def test_a_running_lesson_tells_time_pass_and_reading(studio):
     shown = page(studio, who)
     assert visible(shown) == ["lesson"]
     assert shown["timer"]["active"] is True
-    assert "<h1>Learning. 20 seconds left.</h1>" in shown["head"]["value"]
+    assert "<h1>Learning. 25 seconds left.</h1>" in shown["head"]["value"]
     assert "Pass 7 of 8" in shown["bar"]["value"]
     assert "Going well." in shown["chart"]["value"]
     assert "120 conversations a minute" in shown["strip"]["value"]
@@ -276,6 +276,38 @@ def test_a_stopped_lesson_can_go_on(studio):
     assert shown["broken"]["visible"] is True
 
 
+def test_a_paused_lesson_says_so_and_can_go_on(studio):
+    who = stage.character(studio.library)
+    stage.lesson(studio, who, *LEARNING, event("paused", step=30))
+    shown = page(studio, who)
+    assert "<h1>Paused.</h1>" in shown["head"]["value"]
+    assert (shown["broken"]["visible"], shown["on"]["value"]) == (True, "Go on")
+    assert shown["timer"]["active"] is False
+
+
+def test_what_the_lesson_notes_is_shown_while_it_runs(studio):
+    who = stage.character(studio.library)
+    stage.lesson(studio, who, *LEARNING, event("note", text="Memory ran short. Going on in smaller steps (2 of 4)."), alive=True)
+    assert page(studio, who)["words"] == {"value": "Memory ran short. Going on in smaller steps (2 of 4).", "visible": True}
+
+
+def test_all_the_curves_are_drawn_from_the_journal(studio):
+    who = stage.character(studio.library)
+    stage.lesson(studio, who, *LEARNING, alive=True)
+    drawn = page(studio, who)["curves"]["value"]
+    assert drawn.count("<figure") == 3, "surprise, speed and memory: nothing else was measured"
+    assert "nan" not in drawn
+
+
+def test_the_writers_own_lines_are_asked_before_any_other(studio):
+    who = stage.character(studio.library)
+    character = studio.library.character(who)
+    studio.library.save_sheet(who, replace(character.persona, audition=("Do you like rain?", "Good night.")), character.rev)
+    train.teach(studio, who, "practice", "quick", *Recipe(epochs=2).to_dict().values())
+    ((_, folder),) = studio.jobs.started
+    assert lesson.read_json(folder / "spec.json")["samples"] == ["Do you like rain?", "Good night."]
+
+
 def test_a_lesson_stopped_before_anything_was_worth_keeping_does_not_claim_otherwise(studio):
     who = stage.character(studio.library)
     stage.lesson(studio, who, *LEARNING[:1], event("stopped"))
@@ -315,7 +347,7 @@ def test_nothing_a_person_or_a_model_said_reaches_html(studio):
     stage.lesson(studio, who, *events, event("done"), **RESULT)
     shown = page(studio, who)
     assert shown["first"]["value"] == hostile, "text stays text"
-    for part in ("head", "bar", "chart", "strip", "picture", "kicker"):
+    for part in ("head", "bar", "chart", "curves", "strip", "picture", "kicker"):
         assert "onerror" not in shown[part]["value"]
         assert "${" not in shown[part]["value"]
 
