@@ -63,7 +63,7 @@ def _unsteady(unseen: Sequence[float], learned: Sequence[tuple[int, float]]) -> 
 
 def _swings(values: Sequence[float]) -> int:
     """How often the values rise by a JUMP after a fall by one; small steps up or down between them count for nothing."""
-    swings, low, high, falling = 0, math.inf, -math.inf, False
+    swings, low, high, falling = 0, math.inf, -math.inf, True
     for value in values:
         low, high = min(low, value), max(high, value)
         if not falling and value * JUMP < high:

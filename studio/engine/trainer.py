@@ -33,6 +33,7 @@ from studio.engine import continuer, ledger, loader
 from studio.engine.encoder import Row, assert_own_markup, encode
 from studio.engine.evaluator import surprise
 from studio.engine.generator import answer, stop_ids
+from studio.engine.meter import Meter
 from studio.engine.reporter import Reporter, Stopped, run
 
 ATTENTION_AND_MLP = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
@@ -158,6 +159,7 @@ class Watch(TrainerCallback):
         self.busy = 0.0  # seconds inside steps: evaluation and saving do not count as learning speed
         self.peak = 0.0
         self.began = 0.0
+        self.meter = Meter()
 
     def measured(self) -> dict[str, float]:
         """Speed and memory as they are now."""
@@ -179,6 +181,7 @@ class Watch(TrainerCallback):
 
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, model: Any = None, **kwargs: Any) -> None:
         self.busy += time.monotonic() - self.began
+        self.meter.look()
         if state.global_step % self.every == 0 or state.global_step == state.max_steps:
             self.evaluate(model, state.global_step, state.epoch or 0.0)
             control.should_save = True
@@ -338,6 +341,8 @@ def finish(lesson: Lesson, watch: Watch, steps: int, seconds: float, trained_tok
         "train_examples": len(lesson.train),
         "validation_examples": len(lesson.validation),
         "trained_tokens": trained_tokens,
+        "tokens": watch.counted(),  # read since the last start, as is the energy
+        "energy_wh": watch.meter.watt_hours(),
         "finished": time.time(),
         "stopped": stopped,
     }

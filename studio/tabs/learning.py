@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from studio.domain import measures, progress, verdict
+from studio.domain import cost, measures, progress, verdict
 from studio.domain.measures import Measure
 from studio.services.library import Character
 from studio.services.studio import Studio
@@ -44,7 +44,7 @@ def shown(studio: Studio, who: Character, folder: Path, question: int) -> Shown:
         "on": {"value": "Go on" if state == "paused" else ON},
         "more": {"visible": done},
         "again": {"value": f"Teach {who.persona.name} again", "variant": "secondary" if first else "primary"},
-        "strip": {"value": strip(story, spec, result, state, rows, now)},
+        "strip": {"value": strip(story, spec, result, state, rows, now) + (took(studio, spec, result) if done else "")},
         **arriving.takes(story, spec, question, state == "running", done),
         "timer": {"active": state == "running"},
     }
@@ -130,6 +130,15 @@ def strip(
     if story.saved_at and state != "done":
         entries.append(("Safe copy", ago(now - story.saved_at), "checkpoint"))
     return pictures.strip(entries)
+
+
+def took(studio: Studio, spec: Mapping[str, Any], result: Mapping[str, Any]) -> str:
+    """What the lesson took, in one quiet line; nothing for a lesson of an older studio, which did not count."""
+    if not result.get("tokens"):
+        return ""
+    prices = cost.from_dict(studio.library.read_json(studio.settings.assets / "prices.json", {}))
+    parameters = studio.models.choice(spec["model"]).parameters
+    return f'<p class="fine">{cost.sentence(result["seconds"], result.get("energy_wh"), result["tokens"], parameters, prices)}</p>'
 
 
 def depth(rank: int) -> str:
