@@ -1,8 +1,11 @@
 """What a job has said so far, and what that means in plain words.
 
 A job appends one JSON object a line to `events.jsonl`. Kinds: `phase` {text}, `start` {steps, epochs, ...}, `step` {step, loss, ...},
-`evaluation` {step, epoch, loss, best}, `sample` {step, epoch, prompt, text}, `saved` {step}, `note` {text}, `done` {...}, `stopped` {...},
-`paused` {...}, `failed` {message}. Every event carries `at`, seconds since 1970.
+`evaluation` {step, epoch, loss, best}, `sample` {step, epoch, prompt, text}, `saved` {step}, `note` {text, why}, `done` {...}, `stopped` {...},
+`paused` {step}, `failed` {message}. Every event carries `at`, seconds since 1970.
+
+The `why` of a note: `memory` (a step down the ladder), `length` (with `cut`, the conversations read in part) or `unstable`. The `why` of an end: `stop`,
+`stale` (nothing got better any more) or `unstable` (with a `message`).
 """
 
 import json
@@ -12,7 +15,7 @@ from typing import Any, Literal
 
 from studio.domain import pace
 
-State = Literal["waiting", "running", "done", "stopped", "paused", "interrupted", "failed"]
+State = Literal["waiting", "running", "paused", "done", "stopped", "interrupted", "failed"]
 Event = Mapping[str, Any]
 
 
@@ -47,7 +50,7 @@ class Lesson:
     tokens_per_second: float | None = None
     memory_mb: float | None = None
     saved_at: float | None = None
-    notes: tuple[str, ...] = ()  # what the job had to say since it was last started, such as why it goes on in smaller steps
+    notes: tuple[str, ...] = ()  # what the lesson itself remarked, in order, each once
     heard_at: float | None = None  # when the last step ended
     due: float = 0.0  # seconds the next step is expected to take
     ended: Event = field(default_factory=dict)
@@ -56,7 +59,7 @@ class Lesson:
 def lesson(events: Iterable[Event]) -> Lesson:
     """Fold a training journal into one picture. After a resume the journal repeats steps; the later line counts."""
     events = list(events)
-    notes: list[str] = []
+    notes: dict[str, None] = {}
     phase = ""
     facts: dict[str, Any] = {}
     learned: dict[int, float] = {}
@@ -71,7 +74,7 @@ def lesson(events: Iterable[Event]) -> Lesson:
         if kind == "phase":
             phase = event["text"]
         elif kind == "start":
-            facts, first_step, ended, notes = dict(event), event.get("from_step", 0), {}, []
+            facts, first_step, ended = dict(event), event.get("from_step", 0), {}
             learned = {s: v for s, v in learned.items() if s <= first_step}
             unseen = {s: v for s, v in unseen.items() if s <= first_step}
             takes = [t for t in takes if t[3] <= first_step]
@@ -88,7 +91,7 @@ def lesson(events: Iterable[Event]) -> Lesson:
         elif kind == "saved":
             saved = event["at"]
         elif kind == "note":
-            notes.append(str(event["text"]))
+            notes[str(event["text"])] = None
         elif kind in pace.ENDS:
             ended = event
     left = pace.left(events)

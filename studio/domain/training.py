@@ -33,7 +33,7 @@ class Recipe:
     def checked(self) -> "Recipe":
         """This recipe; raises StudioError naming the first field that can't be used."""
         limits: dict[str, tuple[float, float]] = {
-            "epochs": (1, 200), "batch_size": (1, 64), "accumulation": (1, 256), "learning_rate": (1e-7, 1e-1), "warmup_steps": (0, 10_000), "rank": (1, 512),
+            "epochs": (1, 200), "batch_size": (1, 64), "accumulation": (1, 256), "learning_rate": (1e-10, 1), "warmup_steps": (0, 10_000), "rank": (1, 512),
             "alpha": (1, 1024), "dropout": (0, 0.9), "max_length": (32, 131_072), "evaluations_per_epoch": (1, 50), "patience": (1, 100), "validation": (0, 0.5), "seed": (0, 2**31),
         }  # fmt: skip
         for name, (low, high) in limits.items():

@@ -32,6 +32,8 @@ class Verdict:
 
 def read(lesson: Lesson, rate: float | None = None, done: bool = False) -> Verdict:
     """How to read the curves. `rate` is the learning rate the recipe asks for; `done`: the lesson has ended."""
+    if lesson.ended.get("why") == "unstable":
+        return Verdict("unstable", "look", "Unsteady.", str(lesson.ended["message"]))
     unseen, learned = list(lesson.unseen), list(lesson.learned)
     if _unsteady([loss for _, loss in unseen], learned):
         return _unstable(rate, done)

@@ -4,6 +4,7 @@ import hashlib
 import json
 import shutil
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,9 @@ def order(library: Library, models: Models, persona_id: str, old: Path, everythi
     if not (old / "adapter_model.safetensors").is_file():
         raise NotReady(NOTHING_KEPT)
     before: dict[str, Any] = json.loads((old / "spec.json").read_text("utf-8"))
-    recipe = from_dict(before["recipe"])
+    config = json.loads((old / "adapter_config.json").read_text("utf-8"))
+    asked = from_dict(before["recipe"])  # a lesson short of memory may have ended with less depth than was asked for
+    recipe = replace(asked, rank=config.get("r", asked.rank), alpha=config.get("lora_alpha", asked.alpha))
     seen = dataset.from_snapshot((old / "dataset.jsonl").read_text("utf-8"))
     known = {*before.get("known", ()), *(dataset.name(c) for c in (*seen.train, *seen.validation))}
     tested = {*before.get("tested", ()), *(dataset.name(c) for c in seen.validation)}
@@ -36,7 +39,7 @@ def order(library: Library, models: Models, persona_id: str, old: Path, everythi
     text = dataset.snapshot(mixed.parts, mixed.new)
     persona = library.character(persona_id).persona
     spec = {
-        **before, "persona": persona.to_dict(), "name": persona.name, "model_path": str(models.path(before["model"])), "created": time.time(),
+        **before, "recipe": recipe.to_dict(), "persona": persona.to_dict(), "name": persona.name, "model_path": str(models.path(before["model"])), "created": time.time(),
         "samples": list(persona.audition) or before["samples"], "continues": old.name, "known": sorted(known), "tested": sorted(tested),
         "dataset": {
             "sha256": hashlib.sha256(text.encode()).hexdigest(), "conversations": len(mixed.parts.train) + len(mixed.parts.validation),

@@ -85,10 +85,10 @@ def test_the_first_of_equally_good_versions_is_the_best():
     assert (story.best_step, story.best_epoch) == (10, 1.0)
 
 
-def test_what_a_job_notes_is_kept_until_it_is_started_anew():
-    noted = [*BEGUN, event("note", 11, text="Going on in smaller steps.")]
-    assert progress.lesson(noted).notes == ("Going on in smaller steps.",)
-    assert progress.lesson([*noted, event("start", 12, steps=40, epochs=4, from_step=0)]).notes == ()
+def test_what_a_job_notes_is_kept_once_and_in_order():
+    notes = [event("note", n, text=text) for n, text in enumerate(("Smaller steps.", "Shorter ones.", "Smaller steps."))]
+    story = progress.lesson([*BEGUN, *notes, event("start", 12, steps=40, epochs=4, from_step=0)])
+    assert story.notes == ("Smaller steps.", "Shorter ones.")
 
 
 def test_a_paused_lesson_has_ended_for_now():
