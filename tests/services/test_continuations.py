@@ -85,8 +85,8 @@ def test_what_the_first_lesson_saw_is_not_new_to_the_third(studio, taught):
     who, old = taught
     write(studio, who, "snow")
     second, *_ = order(studio, who, old)
-    for name in ("adapter_model.safetensors", "adapter_config.json"):
-        (second / name).write_bytes(b"weights")
+    (second / "adapter_model.safetensors").write_bytes(b"weights")
+    (second / "adapter_config.json").write_text("{}")
     with pytest.raises(NotReady, match="nothing new"):
         order(studio, who, second)
     write(studio, who, "hail")
