@@ -56,7 +56,7 @@ def configure(lesson: Lesson, plan: ladder.Plan) -> SFTConfig:
         bf16=place.dtype is torch.bfloat16,
         fp16=False,
         use_cpu=place.name == "cpu",
-        activation_checkpointing=plan.checkpointing,
+        gradient_checkpointing=plan.checkpointing,
         max_length=recipe.max_length,
         packing=False,
         dataset_kwargs={"skip_prepare_dataset": True},
