@@ -18,7 +18,7 @@ export function mount(root, value) {
   const head = el("thead", {}, el("tr", {}, ...HEADS.map(word => el("th", { scope: "col" }, word))));
   const table = el("table", { class: "ps-runs-table" }, el("caption", { class: "ps-heard" }, "Lessons of this character"), head, body);
   const hint = el("p", { class: "ps-fine" }), curves = el("figure", { class: "ps-overlay", hidden: true });
-  const pair = el("section", { class: "ps-pair", "aria-live": "polite", hidden: true });
+  const pair = el("section", { class: "ps-two", "aria-live": "polite", hidden: true });
   const bin = el("details", { class: "ps-bin", hidden: true });
   const node = el("section", { class: "ps ps-runs", "aria-label": "Earlier lessons", hidden: true }, el("h2", {}, "Earlier lessons"), hint, table, trouble, curves, pair, bin);
   const toast = toasts(node);

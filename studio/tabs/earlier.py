@@ -5,6 +5,7 @@ Names and notes are words a writer typed, so they never become markup; the modul
 
 import hashlib
 import json
+from pathlib import Path
 
 import gradio as gr
 
@@ -23,14 +24,19 @@ import("/studio/assets/runs.js?v=VERSION").then(module => {
 
 
 def stamp(studio: Studio, persona_id: str) -> str:
-    """Whose lessons they are, and a word that changes whenever one of them begins, is evaluated or ends."""
-    seen = [(folder.name, studio.jobs.state(folder), _looks(studio, folder.name)) for folder in studio.library.adapters(persona_id)]
+    """Whose lessons they are, and a word that changes whenever one of them begins, is evaluated, ends or goes to the bin."""
+    running = studio.jobs.running()
+    seen = [(folder.name, _looks(studio, folder) if folder == running else _size(folder)) for folder in studio.library.adapters(persona_id)]
     return json.dumps({"persona": persona_id, "seen": hashlib.sha256(repr(seen).encode()).hexdigest()[:12]})
 
 
-def _looks(studio: Studio, name: str) -> int:
-    folder = studio.library.home / "adapters" / name
-    return sum(event["kind"] == "evaluation" for event in studio.jobs.events(folder))
+def _looks(studio: Studio, folder: Path) -> str:
+    return f"running, {sum(event['kind'] == 'evaluation' for event in studio.jobs.events(folder))}"
+
+
+def _size(folder: Path) -> int:
+    journal = folder / "events.jsonl"
+    return journal.stat().st_size if journal.is_file() else 0
 
 
 def build(settings: Settings) -> gr.HTML:

@@ -96,10 +96,12 @@ def sentence_case(words: str) -> str:
 
 def sentence(studio: Studio, folder: Path, state: progress.State, story: progress.Lesson) -> str:
     """What the job itself says: its phase while it gets ready and its newest note, or why it ended."""
-    if state == "running":
-        phase = "" if story.phase == "Learning" else f"{story.phase or 'Starting'}."
-        return " ".join(filter(None, (phase, *story.notes[-1:])))
-    return studio.jobs.failure(folder) if state in ("failed", "interrupted") else ""
+    if state in ("failed", "interrupted"):
+        return studio.jobs.failure(folder)
+    if story.ended.get("why") == "unstable":
+        return ""  # the sentence beside the curve says it
+    phase = "" if state != "running" or story.phase == "Learning" else f"{story.phase or 'Starting'}."
+    return " ".join(filter(None, (phase, *story.notes[-1:])))
 
 
 def chart(story: progress.Lesson, spec: Mapping[str, Any], state: progress.State) -> str:
