@@ -24,8 +24,9 @@ def shown(studio: Studio, who: Character, folder: Path, question: int) -> Shown:
     kept = (folder / "adapter_model.safetensors").is_file()
     done = state == "done"
     first = arriving.first_words(story, spec) if done else ""
+    first_step = next((event.get("from_step", 0) for event in reversed(events) if event["kind"] == "start"), 0)
     said = sentence(studio, folder, state, story)
-    asked_to_stop = (folder / "stop").exists()
+    asked_to_stop, asked_to_pause = (folder / "stop").exists(), (folder / "pause").exists()
     return {
         **(arriving.debut(who, story, spec, result, first) if first else {}),
         "debut": {"visible": bool(first)},
@@ -36,6 +37,10 @@ def shown(studio: Studio, who: Character, folder: Path, question: int) -> Shown:
         "chart": {"value": chart(story, spec, state)},
         "curves": {"value": curves.all_curves(rows, story.steps)},
         "running": {"visible": state == "running"},
+        "pause": {
+            "interactive": not (asked_to_stop or asked_to_pause),
+            "value": "Pausing at the next step" if asked_to_pause else "Pause",
+        },
         "stop": {
             "interactive": not asked_to_stop,
             "value": "Stopping at the next step" if asked_to_stop else "Stop and keep what is learned",
@@ -44,7 +49,7 @@ def shown(studio: Studio, who: Character, folder: Path, question: int) -> Shown:
         "on": {"value": "Go on" if state == "paused" else ON},
         "more": {"visible": done},
         "again": {"value": f"Teach {who.persona.name} again", "variant": "secondary" if first else "primary"},
-        "strip": {"value": strip(story, spec, result, state, rows, now) + (took(studio, spec, result) if done else "")},
+        "strip": {"value": strip(story, spec, result, state, rows, now) + (took(studio, spec, result, rows, first_step) if done else "")},
         **arriving.takes(story, spec, question, state == "running", done),
         "timer": {"active": state == "running"},
     }
@@ -134,13 +139,20 @@ def strip(
     return pictures.strip(entries)
 
 
-def took(studio: Studio, spec: Mapping[str, Any], result: Mapping[str, Any]) -> str:
-    """What the lesson took, in one quiet line; nothing for a lesson of an older studio, which did not count."""
-    if not result.get("tokens"):
+def took(studio: Studio, spec: Mapping[str, Any], result: Mapping[str, Any], rows: Sequence[Measure], first: int) -> str:
+    """What the lesson took, in one quiet line; nothing for a lesson of an older studio, which did not count.
+
+    Tokens and energy are counted since the last start, at step `first`; what went before is told by the share of the steps.
+    """
+    if not result.get("tokens") or result["steps"] <= first:
         return ""
     prices = cost.from_dict(studio.library.read_json(studio.settings.assets / "prices.json", {}))
+    whole = result["steps"] / (result["steps"] - first)
+    energy = result.get("energy_wh")
+    seconds = max(result["seconds"], rows[-1].seconds if rows else 0.0)
     parameters = studio.models.choice(spec["model"]).parameters
-    return f'<p class="fine">{cost.sentence(result["seconds"], result.get("energy_wh"), result["tokens"], parameters, prices)}</p>'
+    said = cost.sentence(seconds, None if energy is None else energy * whole, result["tokens"] * whole, parameters, prices)
+    return f'<p class="fine">{said}</p>'
 
 
 def depth(rank: int) -> str:

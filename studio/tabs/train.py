@@ -86,6 +86,11 @@ def stop(studio: Studio, persona_id: str) -> None:
     studio.jobs.stop(newest(studio, persona_id))
 
 
+def pause(studio: Studio, persona_id: str) -> None:
+    """Ask the running lesson to rest; it goes on later as if nothing had been."""
+    studio.jobs.pause(newest(studio, persona_id))
+
+
 def fresh(persona_id: str) -> str:
     """A new lesson is wanted for this character, although there is an earlier one."""
     return persona_id
@@ -259,6 +264,7 @@ def build(studio: Studio, persona: gr.Radio) -> None:
                 with gr.Accordion("All the curves", open=False, elem_classes="all-curves"):
                     parts["curves"] = html("")
                 with gr.Row(visible=False, elem_classes="acts") as parts["running"]:
+                    parts["pause"] = gr.Button("Pause", size="md", min_width=0)
                     parts["stop"] = gr.Button("Stop and keep what is learned", size="md", elem_classes=["icon", "i-stop"], min_width=0)
                 with gr.Row(visible=False, elem_classes="acts") as parts["broken"]:
                     parts["on"] = gr.Button("Go on from here", variant="primary", size="lg", min_width=0)
@@ -303,6 +309,7 @@ def build(studio: Studio, persona: gr.Radio) -> None:
     parts["on"].click(bind(go_on, studio), persona, None, **quiet).success(**refresh)
     only_new.click(bind(continuing.teach_new, studio), persona, wants_new, **quiet).success(**refresh)
     with_all.click(bind(continuing.teach_all, studio), persona, wants_new, **quiet).success(**refresh)
+    parts["pause"].click(bind(pause, studio), persona, None, **quiet).success(**refresh)
     parts["stop"].click(bind(stop, studio), persona, None, **quiet).success(**refresh)
     gr.on([over.click, parts["again"].click], fresh, persona, wants_new, **quiet).success(**choices).success(**refresh)
     parts["back"].click(lambda: "", None, wants_new, **quiet).success(**refresh)

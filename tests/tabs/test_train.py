@@ -170,6 +170,26 @@ def test_stop_and_go_on_use_the_same_folder(studio):
     assert studio.jobs.started == [("train", folder)]
 
 
+def test_pause_is_asked_once(studio):
+    who = stage.character(studio.library)
+    folder = stage.lesson(studio, who, *LEARNING, alive=True)
+    assert page(studio, who)["pause"] == {"interactive": True, "value": "Pause"}
+    train.pause(studio, who)
+    assert (folder / "pause").exists()
+    assert page(studio, who)["pause"] == {"interactive": False, "value": "Pausing at the next step"}
+
+
+def test_what_a_lesson_took_is_one_quiet_line_also_after_a_resume(studio):
+    who = stage.character(studio.library)
+    counted = {"tokens": 50_000, "energy_wh": 2.0}
+    stage.lesson(studio, who, *LEARNING, event("done", step=40), **RESULT, **counted)
+    assert "about 13 minutes here and 2 watt-hours" in page(studio, who)["strip"]["value"]
+    again = [event("start", steps=40, epochs=8, from_step=20), event("step", step=40, epoch=8.0, loss=1.9), event("done", step=40)]
+    stage.lesson(studio, who, *LEARNING, *again, **RESULT, **counted)
+    said = page(studio, who)["strip"]["value"]
+    assert "4 watt-hours. The same 100,000 tokens" in said, "half of the steps were counted"
+
+
 def test_there_is_nothing_to_go_on_with_before_the_first_lesson(studio):
     with pytest.raises(NotReady):
         train.go_on(studio, stage.character(studio.library))
