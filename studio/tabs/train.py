@@ -264,7 +264,7 @@ def build(studio: Studio, persona: gr.Radio) -> None:
                 with gr.Accordion("All the curves", open=False, elem_classes="all-curves"):
                     parts["curves"] = html("")
                 with gr.Row(visible=False, elem_classes="acts") as parts["running"]:
-                    parts["pause"] = gr.Button("Pause", size="md", min_width=0)
+                    parts["pause"] = gr.Button("Pause", size="md", elem_classes=["icon", "i-pause"], min_width=0)
                     parts["stop"] = gr.Button("Stop and keep what is learned", size="md", elem_classes=["icon", "i-stop"], min_width=0)
                 with gr.Row(visible=False, elem_classes="acts") as parts["broken"]:
                     parts["on"] = gr.Button("Go on from here", variant="primary", size="lg", min_width=0)
