@@ -32,7 +32,7 @@ def takes(story: progress.Lesson, spec: Mapping[str, Any], question: int, runnin
         shown[name] = {
             "visible": bool(take),
             "value": take[2] if take else "",
-            "label": when(take[0], newest, done and name == "t3") if take else "Answer",
+            "label": when(take[0], newest, done and name == "t3", bool(spec.get("continues"))) if take else "Answer",
         }
     return shown
 
@@ -51,10 +51,10 @@ def arranged(said: Sequence[Take]) -> list[Take | None]:
     return [before, *middle, newest_]
 
 
-def when(epoch: float, now: bool = False, kept: bool = False) -> str:
+def when(epoch: float, now: bool = False, kept: bool = False, continued: bool = False) -> str:
     """At what point of the lesson something was said."""
     if epoch == 0:
-        return "Before learning"
+        return "Before this lesson" if continued else "Before learning"
     whole = round(epoch)
     if now:
         return f"Pass {max(1, math.ceil(epoch - NEAR))}, just now"
