@@ -15,10 +15,10 @@ Take = tuple[float, str, str]  # epoch, question, answer
 NEAR = 0.08  # of a pass: close enough to its end to be called so
 
 
-def takes(story: progress.Lesson, spec: Mapping[str, Any], question: int, running: bool, done: bool) -> Shown:
-    """The answers to one of the lesson's lines: before learning, two on the way, and the newest."""
+def takes(story: progress.Lesson, spec: Mapping[str, Any], question: int | None, running: bool, done: bool) -> Shown:
+    """The answers to one of the lesson's lines, the first until one is chosen: before learning, two on the way, and the newest."""
     questions: Sequence[str] = spec["samples"]
-    asked = questions[min(question, len(questions) - 1)] if questions else ""
+    asked = questions[min(question or 0, len(questions) - 1)] if questions else ""
     said = [take for take in story.takes if take[1] == asked]
     bubbles = dict(zip(("t0", "t1", "t2", "t3"), arranged(best_takes(story, said) if done else said), strict=True))
     shown: Shown = {
