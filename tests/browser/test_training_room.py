@@ -103,8 +103,8 @@ def test_a_lesson_from_the_press_to_the_table(studio_with_nib, open_page, tmp_pa
     assert list(frame["step"]) == list(range(len(frame))) and len(frame) > 5
     assert frame["train_loss"][1:].notna().all() and frame["validation_loss"].notna().sum() >= 3
 
-    rows.first.get_by_label("Note").fill("The real one.")
-    rows.first.get_by_label("Note").blur()
+    rows.first.get_by_role("textbox", name="Note").fill("The real one.")
+    rows.first.get_by_role("textbox", name="Note").blur()
     rows.nth(1).locator("summary").click()
     rows.nth(1).get_by_role("button", name="Move to the bin").click()
     expect(rows).to_have_count(1)
