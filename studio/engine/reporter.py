@@ -1,5 +1,6 @@
 """A job's own voice: it appends to the journal the window reads, and hears when it is asked to stop or to pause."""
 
+import gc
 import json
 import os
 import sys
@@ -19,6 +20,10 @@ class Stopped(Exception):
 
 class Paused(Stopped):
     """The person asked the job to rest: what it has done is on the disk, and it goes on when it is started again."""
+
+
+class Again(Exception):
+    """The job has written down a smaller plan and begins again, with all memory to itself."""
 
 
 class Reporter:
@@ -82,8 +87,16 @@ def run(work: Callable[[Path, Reporter], None]) -> None:
     """The frame of every job: `python -m studio.engine.<...> FOLDER`. Each end, good or bad, is said in the journal."""
     folder = Path(sys.argv[1])
     reporter = Reporter(folder, speaks=os.environ.get("RANK", "0") == "0")
+    while _once(work, folder, reporter):
+        _afresh()
+
+
+def _once(work: Callable[[Path, Reporter], None], folder: Path, reporter: Reporter) -> bool:
+    """Do the work; True when it wants to begin again."""
     try:
         work(folder, reporter)
+    except Again:
+        return True
     except Paused:
         reporter.say("paused")
     except Stopped:
@@ -97,6 +110,16 @@ def run(work: Callable[[Path, Reporter], None]) -> None:
         traceback.print_exc()
         reporter.say("failed", message=UNEXPECTED, defect=True)
         raise
+    return False
+
+
+def _afresh() -> None:
+    """Become a new process under the same id: libraries that ran out of memory keep much of it, and answer oddly later."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    if os.name == "posix":
+        os.execv(sys.executable, sys.orig_argv)
+    gc.collect()  # Windows can't: there the job goes on with what this process still has
 
 
 def in_words(error: Exception) -> tuple[str, bool]:

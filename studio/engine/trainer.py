@@ -4,7 +4,6 @@ A lesson that is killed, paused or short of memory goes on from its newest whole
 Several processes may share one folder (`torchrun --nproc_per_node 2 -m studio.engine.trainer FOLDER`); they learn what one would.
 """
 
-import gc
 import json
 import logging
 import re
@@ -25,7 +24,7 @@ from studio.domain import ladder
 from studio.domain.errors import StudioError
 from studio.engine import continuer, copies, ledger, loader, team
 from studio.engine.encoder import Row
-from studio.engine.reporter import Reporter, run
+from studio.engine.reporter import Again, Reporter, run
 from studio.engine.rows import Lesson, cut, filled, losses, prepare
 from studio.engine.shortage import short_of_memory
 from studio.engine.watch import Watch, lowest
@@ -109,11 +108,10 @@ class Collator:
         return self._plain(examples)
 
 
-def build(lesson: Lesson, plan: ladder.Plan, resumed: copies.Copy | None) -> tuple[SFTTrainer, Watch]:
-    """The trainer for a plan, with a fresh model, and the watch over it."""
+def build(lesson: Lesson, plan: ladder.Plan, model: Any, resumed: copies.Copy | None) -> tuple[SFTTrainer, Watch]:
+    """The trainer for a plan and a freshly loaded model, and the watch over it."""
     recipe = plan.recipe
     set_seed(recipe.seed)
-    model = loader.model(lesson.model_path, recipe.four_bit)
     group = recipe.batch_size * recipe.accumulation
     rows = cut(lesson.train, recipe.max_length)
     collator = Collator(lesson.tokenizer.pad_token_id)
@@ -201,20 +199,20 @@ def teach(folder: Path, reporter: Reporter) -> None:
     if asked_lower.exists() and reporter.speaks:  # the system ended the run before for want of memory
         steps.down()
         asked_lower.unlink()
-    while not attempt(lesson, steps.plan, began):
-        gc.collect()
-        torch.cuda.empty_cache()
-        # Of several processes the others wait for this one: all end, and the launcher starts them again by the lower plan.
-        if not steps.down() or team.size() > 1:
-            raise MemoryError
+    if not attempt(lesson, steps.plan, began):
+        # Of several processes the others wait for this one: all end, and their launcher starts them again by the lower plan.
+        if steps.down() and team.size() == 1:
+            raise Again
+        raise MemoryError
 
 
 def attempt(lesson: Lesson, plan: ladder.Plan, began: float) -> bool:
     """Run the lesson by this plan to its end; False when memory ran short."""
     announce_cuts(lesson, plan)
     resumed = copies.newest(lesson.folder)
+    model = loader.model(lesson.model_path, plan.recipe.four_bit)  # if memory is too short even for this, no smaller plan helps
     try:
-        trainer, watch = build(lesson, plan, resumed)
+        trainer, watch = build(lesson, plan, model, resumed)
         trainer.train(resume_from_checkpoint=str(resumed.path) if resumed else None)
         finish(lesson, plan, trainer, watch, time.monotonic() - began)
     except (RuntimeError, MemoryError, OSError) as error:

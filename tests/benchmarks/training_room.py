@@ -114,9 +114,10 @@ def starve(folder: Path, granted: int) -> None:
     """Run a lesson in this process with so many MB of memory above what its libraries have taken; the system refuses the rest."""
     import resource  # POSIX only
 
-    status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text("ascii").splitlines())
-    limit = int(status["VmData"].split()[0]) * 1024 + granted * 1_000_000
-    resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
+    if resource.getrlimit(resource.RLIMIT_DATA)[0] == resource.RLIM_INFINITY:  # else it began again, and the limit holds still
+        status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text("ascii").splitlines())
+        limit = int(status["VmData"].split()[0]) * 1024 + granted * 1_000_000
+        resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
     quietly(folder)
 
 
@@ -127,6 +128,7 @@ def starved(home: Path, granted: int) -> dict:
     folder = classroom.lay_out(home / "starved", train=128, **LONG)
     code = subprocess.run([sys.executable, __file__, "--starve", str(granted), str(folder)], cwd=HERE, check=False).returncode
     kept = json.loads((folder / "recipe.json").read_text("utf-8"))
+    met = code == 0 and (folder / "adapter_model.safetensors").is_file() and bool(kept["given_up"]) and bool(journal(folder, "done"))
     return {
         "granted_mb": granted,
         "refused": (folder / "log.txt").read_text("utf-8").count("can't allocate memory"),
@@ -134,7 +136,8 @@ def starved(home: Path, granted: int) -> dict:
         "asked": {k: kept["asked"][k] for k in ("batch_size", "accumulation", "max_length", "rank")},
         "used": {k: kept["used"][k] for k in ("batch_size", "accumulation", "max_length", "rank", "checkpointing", "modules")},
         "adapter": (folder / "adapter_model.safetensors").is_file(),
-        "met": code == 0 and (folder / "adapter_model.safetensors").is_file() and bool(kept["given_up"]) and bool(journal(folder, "done")),
+        "log": "" if met else (folder / "log.txt").read_text("utf-8")[-1500:],
+        "met": met,
     }
 
 

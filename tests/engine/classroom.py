@@ -5,7 +5,7 @@ import json
 import os
 import subprocess
 import sys
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from studio.domain.conversation import Conversation, Turn
 from studio.domain.persona import Persona
 from studio.domain.training import Recipe
 from studio.engine import trainer
-from studio.engine.reporter import Reporter
+from studio.engine.reporter import Again, Reporter
 
 PROJECT = Path(__file__).resolve().parents[2]
 PRACTICE = PROJECT / "assets" / "practice-model"
@@ -50,9 +50,11 @@ def lay_out(folder: Path, model: Path = PRACTICE, train: int = 22, unseen: int =
 
 
 def teach(folder: Path) -> Path:
-    """Teach a folder in this process."""
-    trainer.teach(folder, Reporter(folder))
-    return folder
+    """Teach a folder in this process, as often as it wants to begin again."""
+    while True:
+        with suppress(Again):
+            trainer.teach(folder, Reporter(folder))
+            return folder
 
 
 def journal(folder: Path, kind: str) -> list[dict]:
