@@ -1,10 +1,11 @@
 """The time left, told at every moment of lessons whose real end is known."""
 
 import random
+from pathlib import Path
 
 import pytest
 
-from studio.domain import pace
+from studio.domain import pace, progress
 
 
 def event(kind, at, **facts):
@@ -54,6 +55,16 @@ def test_after_the_first_minute_it_is_right_within_a_fifth(steps, every, a_step,
     first_look = next(each["at"] for each in events if each["kind"] == "evaluation" and each["step"])
     # An old journal does not say how often it will look; that is known after the first look.
     assert worst(events, end, began + 60 if known else max(began + 60, first_look + 5)) < 0.2
+
+
+def test_a_real_lesson_that_looked_at_every_second_step_was_told_right():
+    journal = Path(__file__).parent / "journals" / "five-examples-sixty-passes.jsonl"
+    events = progress.read(journal.read_text("utf-8"))
+    began, end = next(each["at"] for each in events if each["kind"] == "start"), events[-1]["at"]
+    for share in (0.1, 0.2, 0.3, 0.5, 0.7, 0.85):
+        seen = [each for each in events if each["at"] <= began + share * (end - began)]
+        last = next(each["at"] for each in reversed(seen) if each["kind"] in ("step", "saved"))
+        assert abs(pace.left(seen).seconds - (end - last)) / (end - last) < 0.2
 
 
 def test_a_resumed_lesson_knows_from_before_how_long_a_look_takes():
