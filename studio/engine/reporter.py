@@ -36,8 +36,6 @@ class Reporter:
         self.folder, self.speaks = folder, speaks
         if not speaks:
             return
-        for asked in ("stop", "pause"):
-            (folder / asked).unlink(missing_ok=True)
         self._journal = open(folder / "events.jsonl", "a+b")  # noqa: SIM115 (open for the life of the job)
         # A line torn by a killed predecessor must not swallow our first one.
         if self._journal.tell() and self._last_byte() != b"\n":
@@ -55,6 +53,9 @@ class Reporter:
         self._journal.write(line.encode())
         self._journal.flush()
         os.fsync(self._journal.fileno())
+        if kind in ("stopped", "paused"):  # what was asked has been answered; asked while the job was still starting, it is not forgotten
+            for asked in ("stop", "pause"):
+                (self.folder / asked).unlink(missing_ok=True)
 
     def phase(self, text: str, share: float | None = None) -> None:
         """Say what is being done now; `share` from 0 to 1 where it is known."""
