@@ -22,7 +22,7 @@ from trl.trainer.sft_trainer import DataCollatorForLanguageModeling
 
 from studio.domain import ladder
 from studio.domain.errors import StudioError
-from studio.engine import copies, loader, team
+from studio.engine import continuer, copies, ledger, loader, team
 from studio.engine.encoder import Row
 from studio.engine.reporter import Again, Reporter, run
 from studio.engine.rows import Lesson, cut, filled, losses, prepare
@@ -64,7 +64,7 @@ def configure(lesson: Lesson, plan: ladder.Plan) -> SFTConfig:
         logging_nan_inf_filter=False,  # a loss that is no number has to be seen
         eval_strategy="no",
         save_strategy="no",
-        report_to=[],
+        report_to=ledger.watchers(lesson.folder),
         disable_tqdm=True,
         seed=recipe.seed,
         data_seed=recipe.seed,
@@ -125,6 +125,7 @@ def build(lesson: Lesson, plan: ladder.Plan, model: Any, resumed: copies.Copy | 
         peft_config=adapter(plan, model),
         callbacks=[watch],
     )
+    continuer.pick_up(trainer.model, lesson.folder, lesson.spec)
     watch.try_longest = lambda: try_longest(trainer, rows, collator)
     return trainer, watch
 
@@ -245,6 +246,7 @@ def finish(lesson: Lesson, plan: ladder.Plan, trainer: SFTTrainer, watch: Watch,
     elif ended == "done":
         ended = "stopped"
     reporter.say(ended, step=steps, **facts)
+    ledger.record(lesson.folder)
     if ended == "done":  # any other can go on from its safe copies
         for path in (lesson.folder / "checkpoints", copies.being_written(lesson.folder)):
             shutil.rmtree(path, ignore_errors=True)
@@ -265,6 +267,8 @@ def measured(lesson: Lesson, plan: ladder.Plan, watch: Watch, steps: int) -> dic
         "train_examples": len(lesson.train),
         "validation_examples": len(lesson.validation),
         "trained_tokens": sum(row.learned for row in cut(lesson.train, plan.recipe.max_length)),
+        "tokens": watch.counted(),  # read since the last start, as is the energy
+        "energy_wh": watch.meter.watt_hours(),
         "finished": time.time(),
     }
 

@@ -1,5 +1,6 @@
 """What happens between the steps of a lesson: the journal, honest evaluation, the best version, safe copies, and the ear for Stop and Pause."""
 
+import contextlib
 import math
 import time
 from collections.abc import Callable, Mapping
@@ -11,10 +12,11 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 
 from studio.domain import gemma
 from studio.domain.conversation import Turn
-from studio.engine import copies
+from studio.engine import copies, ledger
 from studio.engine.encoder import Row
 from studio.engine.evaluator import surprise
 from studio.engine.generator import answer, stop_ids
+from studio.engine.meter import Meter
 from studio.engine.reporter import Paused, Stopped
 from studio.engine.rows import Lesson
 from studio.engine.team import agreed, together
@@ -39,6 +41,7 @@ class Watch(TrainerCallback):
         self.why: Why = ""
         self.busy = 0.0  # seconds inside steps: evaluation and saving do not count as learning speed
         self.peak = 0.0
+        self.meter = Meter()
         self.began = 0.0
         self.surprises: list[float] = []  # training losses of this run
 
@@ -55,12 +58,13 @@ class Watch(TrainerCallback):
         if self.resumed:
             self.keep_best()
         elif self.speaks:
-            reporter.phase("Listening to the plain model")
-            with model.disable_adapter():
+            continued = self.lesson.spec.get("continues")
+            reporter.phase("Listening to what it knows already" if continued else "Listening to the plain model")
+            with contextlib.nullcontext() if continued else model.disable_adapter():
                 self.evaluate(model, 0, 0.0)
         together()
         reporter.phase("Learning")
-        reporter.say("start", steps=state.max_steps, epochs=args.num_train_epochs, from_step=first)
+        reporter.say("start", steps=state.max_steps, epochs=args.num_train_epochs, from_step=first, every=self.every)
 
     def asked(self) -> Why:
         """What the person wants."""
@@ -78,6 +82,7 @@ class Watch(TrainerCallback):
 
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, model: Any = None, **kwargs: Any) -> None:
         self.busy += time.monotonic() - self.began
+        self.meter.look()
         step = state.global_step
         asked: Why = agreed(self.asked())
         due = step % self.every == 0 or step == state.max_steps
@@ -141,7 +146,7 @@ class Watch(TrainerCallback):
         training_now = model.training
         model.eval()
         # Before the first step the plain model speaks, as Chat lets it speak: without the scene.
-        for question, said in takes(self.lesson, model, self.lesson.system if step else ""):
+        for question, said in takes(self.lesson, model, self.lesson.system if step or self.lesson.spec.get("continues") else ""):
             self.lesson.reporter.say("sample", step=step, epoch=round(epoch, 3), prompt=question, text=said)
         model.train(training_now)
 
@@ -155,6 +160,7 @@ class Watch(TrainerCallback):
                 copies.keep(folder, made, self.lesson.spec["model"])
             copies.rotate(folder, self.best(step))
             self.lesson.reporter.say("saved", step=step)
+            ledger.record(folder)
         together()
 
     def best(self, newest: int) -> int:

@@ -59,7 +59,7 @@ def order_lesson(library: Library, models: Models, persona_id: str, model_id: st
     text = dataset.snapshot(parts)
     spec = {
         "kind": "train", "persona_id": persona_id, "persona": character.persona.to_dict(), "name": character.persona.name, "model": model_id, "model_path": str(model_path),
-        "preset": preset, "recipe": recipe.to_dict(), "samples": questions(parts, 3), "created": time.time(),
+        "preset": preset, "recipe": recipe.to_dict(), "samples": list(character.persona.audition) or questions(parts, 3), "created": time.time(),
         "dataset": {"sha256": hashlib.sha256(text.encode()).hexdigest(), "conversations": len(parts.train) + len(parts.validation), "train": len(parts.train), "validation": len(parts.validation)},
     }  # fmt: skip
     library.flush()  # before the machine gets busy, the plain copy holds every word too

@@ -11,8 +11,8 @@ from studio.domain.errors import Busy, NotReady, StudioError
 from studio.domain.training import Preset, Recipe
 from studio.services import orders
 from studio.services.studio import Studio
-from studio.tabs import lesson
-from studio.tabs.wiring import bind, go, html, says
+from studio.tabs import continuing, earlier, lesson
+from studio.tabs.wiring import Pick, bind, go, html, says
 
 # Field of a recipe -> plain word, expert word, one sentence with the usual value.
 WORDS: dict[str, tuple[str, str, str]] = {
@@ -84,6 +84,11 @@ def go_on(studio: Studio, persona_id: str) -> None:
 def stop(studio: Studio, persona_id: str) -> None:
     """Ask the running lesson to end and keep what it has."""
     studio.jobs.stop(newest(studio, persona_id))
+
+
+def pause(studio: Studio, persona_id: str) -> None:
+    """Ask the running lesson to rest; it goes on later as if nothing had been."""
+    studio.jobs.pause(newest(studio, persona_id))
 
 
 def fresh(persona_id: str) -> str:
@@ -256,28 +261,33 @@ def build(studio: Studio, persona: gr.Radio) -> None:
                             '<p class="key"><span class="k-kept">by conversations never seen</span><span class="k-seen">by yours</span></p>'
                         )
                     parts["chart"] = html("")
+                with gr.Accordion("All the curves", open=False, elem_classes="all-curves"):
+                    parts["curves"] = html("")
                 with gr.Row(visible=False, elem_classes="acts") as parts["running"]:
+                    parts["pause"] = gr.Button("Pause", size="md", elem_classes=["icon", "i-pause"], min_width=0)
                     parts["stop"] = gr.Button("Stop and keep what is learned", size="md", elem_classes=["icon", "i-stop"], min_width=0)
                 with gr.Row(visible=False, elem_classes="acts") as parts["broken"]:
-                    on = gr.Button("Go on from here", variant="primary", size="lg", min_width=0)
+                    parts["on"] = gr.Button("Go on from here", variant="primary", size="lg", min_width=0)
                     over = gr.Button("Start over", size="lg", min_width=0)
                 with gr.Row(visible=False, elem_classes="acts") as parts["more"]:
                     parts["again"] = gr.Button("Teach again", size="md", min_width=0)
+                    only_new = gr.Button("Teach only what is new since the last lesson", size="md", min_width=0)
+                    with_all = gr.Button("Go on with all", size="md", min_width=0)
+                    html(f'<p class="fine">{continuing.SENTENCE}</p>')
                 parts["strip"] = html("")
             with gr.Column(elem_classes=["side", "takes"], scale=5, min_width=300) as parts["takes"]:
                 html("<h2>Listen to the voice arrive</h2>")
-                parts["question"] = gr.Radio(
-                    [("First question", 0), ("Second", 1), ("Third", 2)],
-                    value=0,
-                    label="Question",
-                    show_label=False,
-                    container=False,
-                    interactive=True,
-                    elem_classes="seg",
+                parts["question"] = Pick(
+                    [], value=0, label="Line", show_label=False, container=False, interactive=True, elem_classes="seg", elem_id="lines"
                 )
                 parts["ask"] = says("", "ask")
-                for n in range(4):
-                    parts[f"t{n}"] = says("", "take", f"t{n}", label="Answer", visible=False)
+                with gr.Row(elem_classes="beside"):
+                    for n in (0, 3):
+                        parts[f"t{n}"] = says("", "take", f"t{n}", label="Answer", visible=False)
+                with gr.Accordion("On the way", open=False, visible=False, elem_classes="way") as parts["way"]:
+                    for n in (1, 2):
+                        parts[f"t{n}"] = says("", "take", f"t{n}", label="Answer", visible=False)
+        parts["earlier"] = earlier.build(studio.settings)
 
     refresh: Any = {
         "fn": bind(watch, studio), "inputs": [persona, parts["model"], parts["question"], wants_new, shown],
@@ -296,7 +306,10 @@ def build(studio: Studio, persona: gr.Radio) -> None:
     parts["teach"].click(bind(teach, studio), [persona, parts["model"], preset, *recipe_form.values()], wants_new, **quiet).success(
         **refresh
     )
-    on.click(bind(go_on, studio), persona, None, **quiet).success(**refresh)
+    parts["on"].click(bind(go_on, studio), persona, None, **quiet).success(**refresh)
+    only_new.click(bind(continuing.teach_new, studio), persona, wants_new, **quiet).success(**refresh)
+    with_all.click(bind(continuing.teach_all, studio), persona, wants_new, **quiet).success(**refresh)
+    parts["pause"].click(bind(pause, studio), persona, None, **quiet).success(**refresh)
     parts["stop"].click(bind(stop, studio), persona, None, **quiet).success(**refresh)
     gr.on([over.click, parts["again"].click], fresh, persona, wants_new, **quiet).success(**choices).success(**refresh)
     parts["back"].click(lambda: "", None, wants_new, **quiet).success(**refresh)

@@ -108,6 +108,7 @@ class Sheet(Given):
     visitor: Annotated[str, Field(max_length=60)]
     voice: Rules
     facts: Rules
+    audition: Rules = []
     system: Text
     greeting: Text
 
@@ -208,7 +209,7 @@ def save_sheet(studio: Studio, given: SavingSheet) -> Answer:
 
 
 def _changed(persona: Persona, sheet: Sheet) -> Persona:
-    values = {name: tuple(value) if isinstance(value, list) else value for name, value in sheet.model_dump().items()}
+    values = {name: tuple(value) if isinstance(value, list) else value for name, value in sheet.model_dump(exclude_unset=True).items()}
     return replace(persona, **values)
 
 
