@@ -6,7 +6,7 @@ const from = name => import(`./editor/${name}.js${version}`);
 const [{ el, button, toasts, keysDialog, KEYS, chord }, { line }, { drafts }, { wire, whyMissing }, { shelf }, { page }, { character }, { history }, { many }, { bible }] =
   await Promise.all(["parts", "turns", "drafts", "wire", "shelf", "page", "character", "history", "many", "bible"].map(from));
 
-export function mount(root, { persona = null, onsaved = () => {}, onbring = () => {}, api = wire() } = {}) {
+export function mount(root, { persona = null, onsaved = () => {}, onbring = () => {}, onshow = () => {}, api = wire() } = {}) {
   if (root.editor) return root.editor;               // js_on_load may run again
   root.classList.add("ps");
   const gone = new AbortController(), { signal } = gone;   // window listeners must not outlive the element
@@ -17,8 +17,8 @@ export function mount(root, { persona = null, onsaved = () => {}, onbring = () =
   let who = persona, names = { user: "Visitor", model: "Character" }, ticket = 0, ready = false;
 
   const list = shelf(api, { choose, create: () => attempt(create, "A new conversation"), bring, listed });
-  const margin = character(api, { saved: (id, sheet) => { names = { ...names, user: sheet.visitor.trim() || "Visitor" }; desk.name(id, names); book.soon(); onsaved({ persona: id }); } });
-  const desk = page(api, { announce, toast: (...all) => toast(...all), keys: () => help.showModal(), history: () => attempt(showHistory, "The history"), drawer: () => drawer(true),
+  const margin = character(api, { saved: (id, sheet) => { names = { ...names, user: sheet.visitor.trim() || "Visitor" }; desk.name(id, names); book.soon(); desk.checked(); onsaved({ persona: id }); } });
+  const desk = page(api, { announce, toast: (...all) => toast(...all), keys: () => help.showModal(), history: () => attempt(showHistory, "The history"), drawer: () => drawer(true), show: check => desk.saver.flush().then(() => onshow(check)),
     leave: what => attempt({ remove, duplicate, like }[what], "This conversation"),
     saved: (id, rev, now) => { list.patch(id, now); channel.postMessage({ id, rev }); book.soon(); onsaved({ id, rev }); } });
   const book = bible(api, { write: (card, who) => attempt(() => scene(card, who), "A new scene"), choose: id => attempt(() => arrive(id, null), "This conversation"), rules: margin.keep,
@@ -117,6 +117,9 @@ export function mount(root, { persona = null, onsaved = () => {}, onbring = () =
     await refresh(who);
     return channel.postMessage({ list: who });
   }, "The list"), { signal });
+
+  // In Prepare something was mended or silenced.
+  addEventListener("studio:checked", () => { settleOpen("Mended in Prepare.").catch(() => {}); desk.checked(); }, { signal });   // the next save finds out anyway
 
   // --- which character
   async function refresh(id) {

@@ -24,7 +24,7 @@ class Turn:
     """One line of dialogue. `id` is stable over edits, so that two windows can be merged turn by turn.
 
     Only `text` is learned. `others` are versions of this line that are kept beside it; `drafted` says that a model wrote it and nobody has
-    touched it since.
+    touched it since, and `drafts` which of the others are so, by their places.
     """
 
     id: str
@@ -32,16 +32,17 @@ class Turn:
     text: str
     others: tuple[str, ...] = ()
     drafted: bool = False
+    drafts: tuple[int, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """As it is stored and sent: what is as usual is left out."""
-        more = ({"others": list(self.others)} if self.others else {}) | ({"drafted": True} if self.drafted else {})
-        return {"id": self.id, "role": self.role, "text": self.text, **more}
+        more = {"others": list(self.others), "drafted": self.drafted, "drafts": list(self.drafts)}
+        return {"id": self.id, "role": self.role, "text": self.text, **{name: value for name, value in more.items() if value}}
 
 
 def turn(value: Mapping[str, Any]) -> Turn:
     """The turn whose `to_dict()` this is."""
-    return Turn(**{**value, "others": tuple(value.get("others", ()))})
+    return Turn(**{**value, "others": tuple(value.get("others", ())), "drafts": tuple(value.get("drafts", ()))})
 
 
 @dataclass(frozen=True)
@@ -94,7 +95,7 @@ def fault(title: Any, turns: Any) -> str:
         return f"A conversation has at most {MOST_TURNS} lines. Continue in a new one."
     seen: set[str] = set()
     for n, turn in enumerate(turns, 1):
-        if not isinstance(turn, dict) or {"id", "role", "text"} != set(turn) - {"others", "drafted"} or turn["role"] not in ROLES:
+        if not isinstance(turn, dict) or {"id", "role", "text"} != set(turn) - {"others", "drafted", "drafts"} or turn["role"] not in ROLES:
             return f"Line {n} is not a line of dialogue."
         if not isinstance(turn["id"], str) or not 0 < len(turn["id"]) <= 64 or turn["id"] in seen:
             return f"Line {n} has no name of its own."
@@ -103,12 +104,19 @@ def fault(title: Any, turns: Any) -> str:
         others = turn.get("others", ())
         if not isinstance(others, list | tuple) or len(others) > MOST_OTHERS or turn.get("drafted", False) not in (True, False):
             return f"Line {n} keeps more than {MOST_OTHERS} other versions. Remove one first."
+        if not _are_places(turn.get("drafts", ()), len(others)):
+            return f"Line {n} marks a version as drafted that it does not have."
         if not all(isinstance(text, str) and len(text) <= LONGEST_TEXT for text in others):
             return f"A version of line {n} is longer than {LONGEST_TEXT:,} characters. Split it."
         if not all(map(_is_unicode, (turn["text"], title, *others))):
             return f"Line {n} holds half a character that can't be stored. Type it again."
         seen.add(turn["id"])
     return ""
+
+
+def _are_places(places: Any, count: int) -> bool:
+    known = isinstance(places, list | tuple) and all(type(place) is int and 0 <= place < count for place in places)
+    return known and list(places) == sorted(set(places))
 
 
 def _is_unicode(text: str) -> bool:

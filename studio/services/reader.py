@@ -51,6 +51,11 @@ class Reader:
                 del self._readings[old]
             return reading
 
+    def latest(self, persona_id: str) -> Reading:
+        """The same, counted with the model that was looked at last."""
+        model = self._models.chosen(self._model)
+        return self.read(persona_id, model.id if model else None)
+
     def _read(self, persona_id: str, model_id: str | None) -> Reading:
         persona = self._library.character(persona_id).persona
         conversations = self._library.conversations(persona_id)
@@ -99,8 +104,7 @@ class Reader:
                 continue
             try:
                 if who := self._library.written():
-                    model = self._models.chosen(self._model)
-                    self.read(who, model.id if model else None)
+                    self.latest(who)
             except StudioError:
                 continue  # the character or the model is gone, or the disk refuses; who looks next is told
             except Exception:

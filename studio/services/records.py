@@ -18,6 +18,7 @@ from studio.services.database import NAMES
 
 LIVE = "removed IS NULL"
 DAY = 86_400.0
+PIECE = 500  # records read at once
 _JOINED = ", ".join(f"record.{name}" for name in COLUMNS)
 
 LOST = "A conversation or a sheet is damaged on the disk, and no copy of it is whole. It is not shown. Look for it in the backups."
@@ -83,15 +84,30 @@ class Records:
 
     def put(self, revision: Revision) -> Revision:
         """Store this as the head of its record and append it to the history; returns it sealed."""
-        try:
-            revision.body.encode()
-        except UnicodeEncodeError as error:
-            raise StudioError(f"Not saved: the text holds half a character that can't be stored. {storage.KEPT} Type it again.") from error
-        sealed = revision.sealed()
+        made = sealed(revision)
         with self.transaction():
-            database.put(self._db, sealed)
-            database.remember(self._db, sealed)
-        return sealed
+            database.put(self._db, made)
+            database.remember(self._db, made)
+        return made
+
+    def add(self, made: Sequence[tuple[Revision, str]]) -> None:
+        """Store new records, sealed before and each with its `database.words`: many of them hold nobody up for long."""
+        with self.transaction():
+            database.add(self._db, made)
+
+    def known(self, identifiers: Sequence[str]) -> list[Revision]:
+        """These records, also where they are in the bin; read in pieces, so that nobody waits for long."""
+        pieces = (identifiers[n : n + PIECE] for n in range(0, len(identifiers), PIECE))
+        return [head for some in pieces for head in self.heads(f"id IN ({', '.join('?' * len(some))})", *some)]
+
+    def follow(self, made: Sequence[Revision]) -> list[str]:
+        """Store these next versions, sealed before, whose words are those of the ones before.
+
+        Returns the ids of those left out because another version was stored meanwhile.
+        """
+        with self.transaction():
+            late = {one.id for one in made} - database.follow(self._db, made)
+        return [one.id for one in made if one.id in late]
 
     def change(self, head: Revision, what: str, **values: Any) -> Revision:
         """Store the next version of a record, with these values changed."""
@@ -269,6 +285,15 @@ class Records:
         when = time.strftime("%d %B %Y, %H:%M", time.localtime(best.at))
         self.notice(f"A record was damaged on the disk and is mended. It stands as it was saved on {when}.")
         return best
+
+
+def sealed(revision: Revision) -> Revision:
+    """A version as it can be stored; raises StudioError where its text can't be."""
+    try:
+        revision.body.encode()
+    except UnicodeEncodeError as error:
+        raise StudioError(f"Not saved: the text holds half a character that can't be stored. {storage.KEPT} Type it again.") from error
+    return revision.sealed()
 
 
 def _conditions(terms: Iterable[str], filters: Filters) -> tuple[str, list[Any]]:

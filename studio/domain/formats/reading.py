@@ -18,6 +18,7 @@ _CARD_KEYS = {"name", "first_mes", "mes_example"}
 _PICTURES = (png.SIGNATURE, b"\xff\xd8\xff", b"RIFF", b"GIF8", b"%PDF")  # all but the first only for a sentence of their own
 _ZIP = b"PK\x03\x04"
 _JSON = (".json", ".jsonl", ".ndjson")
+_NO_TEXT = (".png", ".charx", ".zip")  # what no text editor mends
 _LOOKED_AT = 100  # rows, until one can be read
 
 
@@ -98,10 +99,13 @@ def read(name: str, data: bytes, character: str = "") -> Found:
 def _opened(name: str, data: bytes, character: str) -> _File:
     try:
         content = decoding.text(name, data)
-    except decoding.OddText:
+    except decoding.OddText as error:
         first = _first(name, decoded(name, data))
         if is_card(first) or is_log(first):
             return _File(name, data, character, first=first)  # their readers lose only the entry with the odd byte
+        if PurePath(name).suffix.lower() in _NO_TEXT:
+            what = "does not begin as such a file does: it is damaged, or another one under this name"
+            raise BadFile(f"{name} {what}. Copy it again from where it came. {NOTHING}") from error
         raise
     file = _File(name, data, character, content, columns=tables.columns(content))
     if content.lstrip("\ufeff \t\r\n").startswith(("{", "[")) or file.ends(*_JSON):
