@@ -106,8 +106,8 @@ export const KEYS = [
   ["Alt+Shift+r", "Swap the speaker", "swap"],
   ["Alt+Shift+v", "Another version of the line", "keep"], ["Alt+Shift+PageUp", "Previous version", "previousVersion"], ["Alt+Shift+PageDown", "Next version", "nextVersion"],
   ["Control+z", "Undo", "undo"], ["Control+Shift+z", "Redo", "redo"], ["Control+y", "Redo", "redo"],
-  ["Alt+Shift+c", "Hear what the checks say", "remarks"], ["Alt+Shift+n", "New conversation", "new"],
-  ["Control+s", "Save now", "save"], ["Control+k", "Find a word or a title", "search"],
+  ["Alt+Shift+c", "Hear what the checks say", "remarks"],
+  ["Alt+Shift+n", "New conversation", "new"], ["Control+s", "Save now", "save"], ["Control+k", "Find a word or a title", "search"],
   ["Alt+PageUp", "Previous conversation", "previous"], ["Alt+PageDown", "Next conversation", "next"], ["F1", "This list of keys", "help"],
 ];
 const ALSO = [["↑ or ↓ at the edge of a line", "The line above or below"], ["Backspace at the start", "Merge with the line above"],

@@ -7,6 +7,7 @@ login and a click on the licence; `mirror` names an ungated copy of the same wei
 from dataclasses import dataclass
 
 PRACTICE = "practice"
+EMBEDDER = "embeddinggemma-300m"
 
 
 @dataclass(frozen=True)
@@ -36,3 +37,5 @@ MODELS: tuple[BaseModel, ...] = (
     BaseModel("gemma-3-12b", "Gemma 3, 12B", "Large and expressive. Wants a graphics card with 16 GB.", "google/gemma-3-12b-it", "unsloth/gemma-3-12b-it", 11_766_000_000, 24.4),
     BaseModel("gemma-4-12b", "Gemma 4, 12B", "The most able. Wants a graphics card with 16 GB.", "google/gemma-4-12B-it", "", 11_900_000_000, 23.8, "Apache 2.0", False),
 )  # fmt: skip
+# Teaches nobody: it reads conversations and says which are alike. https://huggingface.co/google/embeddinggemma-300m
+EMBEDDING = BaseModel(EMBEDDER, "EmbeddingGemma", "Compares conversations by meaning. It can't be taught.", "google/embeddinggemma-300m", "unsloth/embeddinggemma-300m", 307_581_696, 1.2)  # fmt: skip

@@ -11,6 +11,7 @@ from studio.domain.errors import BadFile, StudioError
 
 Role = Literal["user", "model"]
 ROLES: tuple[Role, Role] = ("user", "model")
+_ROLES: dict[str, Role] = {role: role for role in ROLES}  # one word for all, where each parsed line brings its own
 LONGEST_TEXT = 100_000  # characters in one turn
 MOST_TURNS = 500
 LONGEST_TITLE = 200
@@ -42,7 +43,8 @@ class Turn:
 
 def turn(value: Mapping[str, Any]) -> Turn:
     """The turn whose `to_dict()` this is."""
-    return Turn(**{**value, "others": tuple(value.get("others", ())), "drafts": tuple(value.get("drafts", ()))})
+    others, drafts = tuple(value.get("others", ())), tuple(value.get("drafts", ()))
+    return Turn(value["id"], _ROLES[value["role"]], value["text"], others, value.get("drafted", False), drafts)
 
 
 @dataclass(frozen=True)
@@ -184,5 +186,9 @@ def from_jsonl(text: str, source: str, prefix: str) -> list[Conversation]:
 
 def to_jsonl(conversations: Iterable[Conversation]) -> str:
     """The messages file: one conversation a line."""
-    rows = ({"title": c.title, "tags": list(c.tags), "messages": to_messages(c.turns)} for c in conversations)
-    return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+    return "".join(json.dumps(row(c), ensure_ascii=False) + "\n" for c in conversations)
+
+
+def row(spoken: Conversation) -> dict[str, Any]:
+    """One line of that file."""
+    return {"title": spoken.title, "tags": list(spoken.tags), "messages": to_messages(spoken.turns)}

@@ -13,6 +13,7 @@ from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, LocalEntryNot
 from studio.domain.errors import StudioError
 from studio.engine.reporter import Reporter, run
 
+FOLDERS = ("", "1_Pooling", "2_Dense", "3_Dense")  # the last three are parts of EmbeddingGemma
 WANTED = (".safetensors", ".json", ".jinja", ".md", "LICENSE", "NOTICE")  # never pickled weights
 
 
@@ -23,7 +24,7 @@ def fetch(folder: Path, reporter: Reporter) -> None:
     reporter.phase("Asking for the list of files", 0.0)
     try:
         files = HfApi().model_info(spec["repo"], revision=spec.get("revision"), files_metadata=True)
-        wanted = [s for s in files.siblings or [] if s.rfilename.endswith(WANTED) and "/" not in s.rfilename]
+        wanted = [s for s in files.siblings or [] if is_wanted(s.rfilename)]
         total, done = sum(s.size or 0 for s in wanted) or 1, 0
         for file in sorted(wanted, key=lambda s: s.size or 0):
             reporter.check()
@@ -42,6 +43,12 @@ def fetch(folder: Path, reporter: Reporter) -> None:
         ) from error
     (folder / "fetching").unlink()
     reporter.say("done")
+
+
+def is_wanted(name: str) -> bool:
+    """Whether a file of a repository belongs to the model."""
+    folder, _, file = name.rpartition("/")
+    return folder in FOLDERS and file.endswith(WANTED)
 
 
 def main() -> None:

@@ -15,6 +15,7 @@ from studio.domain.errors import NotFound, StudioError
 from studio.domain.revision import Revision
 from studio.domain.wanted import ALL, Filters, terms
 from studio.services import database
+from studio.services.gathered import Gathered
 from studio.services.index import Index
 from studio.services.links import rewordings
 from studio.services.mirror import Mirror
@@ -44,7 +45,11 @@ class Conversations:
 
     def conversations(self, persona_id: str) -> list[Conversation]:
         """All conversations of a character, as they stand in the list."""
-        return [conversation.from_body(r.id, r.body) for r in self._records.shelf(persona_id, "conversation")]
+        return self.gathered(persona_id).now()
+
+    def gathered(self, persona_id: str) -> Gathered:
+        """The same, for somebody who asks again and again."""
+        return Gathered(self._records, persona_id)
 
     def stamp(self) -> int:
         """A number that grows whenever anything is stored: who has seen it knows whether to look again."""
@@ -64,7 +69,7 @@ class Conversations:
         """
         if self._find(persona_id) is None:
             return {"total": 0, "all": 0, "rows": []}
-        with self._records.still():
+        with self.index.aside(), self._records.still():
             total, heads = self._page(persona_id, terms(query), filters, nearest, max(0, offset), limit)
             return {"total": total, "all": self._records.count(persona_id, "conversation"), "rows": [_row(head) for head in heads]}
 
@@ -86,7 +91,9 @@ class Conversations:
     def texts(self, persona_id: str) -> list[tuple[str, str]]:
         """The ids of a character's conversations and the words of each, titles and lines, in small letters."""
         known = self.index.texts(persona_id)
-        return [(head.id, database.words(head)) for head in self._records.shelf(persona_id, "conversation")] if known is None else known
+        if known is not None:
+            return known
+        return [(head.id, database.words(head)) for part in self._records.parts(persona_id, "conversation") for head in part]
 
     def tags(self, persona_id: str) -> list[tuple[str, int]]:
         """The tags of a character's conversations, and how many bear each, in the order of the alphabet."""

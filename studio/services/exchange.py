@@ -136,6 +136,7 @@ def bring_in(library: Library, given: Sequence[tuple[str, Found]], into: str | N
     _remember(library, arrived)
     with contextlib.suppress(StudioError):  # it is stored; the plain copy follows, and a disk that refuses it is told as a notice
         library.flush()
+    library.index.begin()
     return arrived
 
 

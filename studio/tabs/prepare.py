@@ -20,7 +20,7 @@ from studio.tabs.wiring import bind, focus, go, html, says, ticks
 LEDE = '<p class="lede">Before learning starts, the studio reads everything once, the way a copy editor would.</p>'
 
 # After something was mended or silenced, its button may be gone.
-TO_DESK = focus("#prepare .found input:checked", "#prepare .acts button", "#prepare .side button", lost=True)
+KEPT_FOCUS = focus("#prepare .found input:checked", "#prepare .acts button", "#prepare .side button", lost=True)
 # The place travels as "<conversation id>:<line, or nothing>". Write's editor may be mounted only by the click on its tab: then it finds
 # the place in window.studioOpen.
 OPEN = """(place) => {
@@ -120,7 +120,9 @@ def marked(studio: Studio, persona_id: str | None, model_id: str | None, convers
 def picture(studio: Studio, persona_id: str | None, model_id: str | None) -> Survey:
     """The picture of the set."""
     read = reading(studio, persona_id, studio.models.chosen(model_id)) if persona_id else None
-    return survey.shown(read) if read and read.conversations else Survey()
+    if not persona_id or read is None or not read.conversations:
+        return Survey()
+    return survey.shown(read, *studio.similar.places(persona_id, [c.id for c in read.conversations]))
 
 
 def pick(studio: Studio, persona_id: str, model_id: str | None, dot: gr.SelectData) -> Any:
@@ -254,7 +256,7 @@ def build(studio: Studio, persona: gr.Radio) -> None:
         gr.on([quieten.click, desk.reason.submit], bind(silence, studio), [*asked, desk.reason], None, **quiet),
         desk.hear.click(bind(hear, studio), [persona, desk.quieted], None, **quiet),
     ):
-        acted.success(None, js=TELL).success(**look_).success(**consult_).success(None, js=TO_DESK).success(**mark).success(**draw)
+        acted.success(None, js=TELL).success(**look_).success(**consult_).success(None, js=KEPT_FOCUS).success(**mark).success(**draw)
     write.click(None, js=go("write"))
     onward.click(None, js=go("train"))
 

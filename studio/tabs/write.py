@@ -127,7 +127,7 @@ def list_conversations(studio: Studio, given: Listing) -> Answer:
     if not given.like:
         return studio.library.listing(*page)
     nearest = studio.similar.nearest(given.persona, given.like)
-    return {**studio.library.listing(*page, nearest.ids), "compared": nearest.compared}
+    return {**studio.library.listing(*page, nearest.ids), "compared": nearest.compared, "reading": nearest.busy}
 
 
 def tags(studio: Studio, given: One) -> Answer:

@@ -89,11 +89,16 @@ READERS = (
 def read(name: str, data: bytes, character: str = "") -> Found:
     """What a file holds; `character` tells who of the speakers in it is the character, where it has names. Raises BadFile."""
     name = mended(name)
+    return _reader(name, data, character).read(name, data, character)
+
+
+def _reader(name: str, data: bytes, character: str) -> Reader:
+    """Who reads this file. What was looked at of it is let go: whoever reads it takes as much room again."""
     file = _File(name, data, character) if data.startswith((_ZIP, *_PICTURES)) else _opened(name, data, character)
     reader = next((reader for reader in READERS if reader.recognises(file)), None)
     if reader is None:
         raise BadFile(_unknown(name))
-    return reader.read(name, data, character)
+    return reader
 
 
 def _opened(name: str, data: bytes, character: str) -> _File:
