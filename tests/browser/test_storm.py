@@ -15,7 +15,7 @@ EDITS, ROUNDS, MOST_STEPS = 200, 100, 1_500
 LINES = 4  # of the conversation that both windows have open
 MOST_QUESTIONS = 5  # of one round
 OFTEN = 10  # ms between two looks at a window: a page in the background draws too seldom to wait for its frames
-AT_ONCE, MEANWHILE = 0.8, 0.3  # how often a window saves at once; how often the other one writes on while a question is open
+AT_ONCE, MEANWHILE = 0.9, 0.3  # how often a window saves at once; how often the other one writes on while a question is open
 TOKEN = re.compile(r"[ABC]\d+")
 CHORDS = {
     "split": "Alt+Enter", "merge": "Alt+Backspace", "up": "Alt+ArrowUp", "down": "Alt+ArrowDown", "copy": "Alt+Shift+ArrowDown",
