@@ -7,7 +7,6 @@ import hashlib
 import json
 import logging
 import os
-import re
 import shutil
 import time
 from collections.abc import Callable
@@ -18,7 +17,6 @@ from typing import Any
 import psutil
 import torch
 from datasets import Dataset
-from peft import LoraConfig
 from peft.utils import get_peft_model_state_dict
 from safetensors.torch import save_file
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments, set_seed
@@ -28,14 +26,12 @@ from trl.trainer.sft_trainer import DataCollatorForLanguageModeling
 from studio.domain import dataset, gemma, persona, progress, training
 from studio.domain.conversation import Conversation, Turn
 from studio.domain.errors import NotReady
-from studio.engine import loader
-from studio.engine.encoder import Row, assert_own_markup, encode
+from studio.engine import knobs, loader
+from studio.engine.encoder import Row, assert_own_markup, encode, everything
 from studio.engine.evaluator import surprise
 from studio.engine.generator import answer, stop_ids
 from studio.engine.reporter import Reporter, Stopped, run
 
-ATTENTION_AND_MLP = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
-TOWERS = r".*(vision|audio).*"
 LONGEST_TAKE = 60  # tokens of a sample answer
 KEPT_COPIES = 2
 
@@ -127,9 +123,20 @@ def prepare(folder: Path, reporter: Reporter) -> Lesson:
     dialect = loader.dialect(model_folder, tokenizer)
     system = persona.from_dict(spec["persona"], "spec.json").system
     train = rows_of(parts.train, system, dialect, tokenizer, recipe.max_length)
+    if recipe.learn == "everything":  # unseen conversations are scored by replies alone all the same, so that lessons can be compared
+        train = [everything(row) for row in train]
     validation = rows_of(parts.validation, system, dialect, tokenizer, recipe.max_length)
     return Lesson(
-        folder, reporter, spec, recipe, system, loader.model(model_folder, recipe.four_bit), tokenizer, dialect, train, validation
+        folder,
+        reporter,
+        spec,
+        recipe,
+        system,
+        loader.model(model_folder, recipe.four_bit, recipe.dtype == "float32"),
+        tokenizer,
+        dialect,
+        train,
+        validation,
     )
 
 
@@ -195,7 +202,11 @@ class Watch(TrainerCallback):
     def stale(self) -> bool:
         """Whether the last `patience` evaluations brought nothing better."""
         losses = [loss for _, loss in sorted(self.scores.items())]
-        return len(losses) > 1 and len(losses) - 1 - losses.index(min(losses)) >= self.lesson.recipe.patience
+        return (
+            self.lesson.recipe.patience > 0
+            and len(losses) > 1
+            and len(losses) - 1 - losses.index(min(losses)) >= self.lesson.recipe.patience
+        )
 
     def evaluate(self, model: Any, step: int, epoch: float) -> None:
         """Score the unseen conversations, keep the version if it is the best, and let the character say a few lines."""
@@ -233,16 +244,18 @@ def keep(lesson: Lesson, model: Any) -> None:
 # ---------------------------------------------------------------- the lesson
 def configure(lesson: Lesson) -> SFTConfig:
     """The recipe as trl reads it."""
-    recipe, place = lesson.recipe, loader.device(loader.parameters(Path(lesson.spec["model_path"])))
+    recipe, place = lesson.recipe, loader.device(loader.parameters(Path(lesson.spec["model_path"])), lesson.recipe.dtype == "float32")
+    recipe.for_machine(place.name)
     return SFTConfig(
         output_dir=str(lesson.folder / "checkpoints"),
         num_train_epochs=recipe.epochs,
+        max_steps=recipe.steps or -1,
         per_device_train_batch_size=recipe.batch_size,
         gradient_accumulation_steps=recipe.accumulation,
         learning_rate=recipe.learning_rate,
         warmup_steps=recipe.warmup_steps,
-        lr_scheduler_type="cosine",
-        optim="adamw_8bit" if recipe.four_bit else "adamw_torch",
+        lr_scheduler_type=knobs.SCHEDULES[recipe.schedule],
+        optim=knobs.optimiser(recipe),
         max_grad_norm=1.0,
         bf16=place.dtype is torch.bfloat16,
         fp16=False,
@@ -261,15 +274,6 @@ def configure(lesson: Lesson) -> SFTConfig:
         data_seed=recipe.seed,
         dataloader_pin_memory=False,
     )
-
-
-def adapter(recipe: training.Recipe, model: Any) -> LoraConfig:
-    """The adapter a recipe asks for: all seven projections of the language model, and nothing of the eyes and ears a larger Gemma has beside it."""
-    towers = any(re.match(TOWERS, name) for name, _ in model.named_modules())
-    return LoraConfig(
-        r=recipe.rank, lora_alpha=recipe.alpha, lora_dropout=recipe.dropout, use_rslora=recipe.rslora, use_dora=recipe.dora,
-        target_modules=ATTENTION_AND_MLP, exclude_modules=TOWERS if towers else None, bias="none", task_type="CAUSAL_LM",
-    )  # fmt: skip
 
 
 def teach(folder: Path, reporter: Reporter) -> None:
@@ -299,7 +303,7 @@ def teach(folder: Path, reporter: Reporter) -> None:
         train_dataset=Dataset.from_list([{"input_ids": row.ids, "labels": row.labels} for row in lesson.train]),
         data_collator=collate,
         processing_class=lesson.tokenizer,
-        peft_config=adapter(recipe, lesson.model),
+        peft_config=knobs.adapter(recipe, lesson.model),
     )
     per_epoch = -(-len(lesson.train) // (recipe.batch_size * recipe.accumulation))
     watch = Watch(lesson, max(1, per_epoch // recipe.evaluations_per_epoch), past if resume else progress.Lesson(), lambda: tokens)
@@ -311,7 +315,8 @@ def teach(folder: Path, reporter: Reporter) -> None:
     reporter.phase("Learning")
     first = int(resume.name.rsplit("-", 1)[1]) if resume else 0
     watch.scores = {step: loss for step, loss in watch.scores.items() if step <= first}
-    reporter.say("start", steps=per_epoch * recipe.epochs, epochs=recipe.epochs, from_step=first)
+    steps = recipe.steps or per_epoch * recipe.epochs
+    reporter.say("start", steps=steps, epochs=-(-steps // per_epoch), from_step=first)
     trainer.train(resume_from_checkpoint=str(resume) if resume else None)
     if not (folder / "adapter_model.safetensors").is_file():
         raise Stopped
