@@ -80,9 +80,7 @@ def model(folder: Path, four_bit: bool = False, full: bool = False) -> PreTraine
         )
         extra["device_map"] = {"": 0}
     try:
-        loaded = AutoModelForCausalLM.from_pretrained(
-            folder, local_files_only=True, use_safetensors=True, dtype=place.dtype, attn_implementation="sdpa", **extra
-        )
+        loaded = AutoModelForCausalLM.from_pretrained(folder, local_files_only=True, use_safetensors=True, dtype=place.dtype, **extra)
     except (OSError, ValueError, KeyError) as error:
         raise StudioError(
             f"The model in “{folder.name}” can't be read: {str(error).splitlines()[0]}. Nothing you wrote is touched. Fetch it again or choose another."
