@@ -41,6 +41,7 @@ class Shape:
     vocabulary: int
     tied: bool = True
     extra: int = 0
+    eager: bool = False  # attention keeps its whole table (Gemma 2 bends it, which the quick way can't)
 
     @property
     def wide(self) -> int:
@@ -106,7 +107,9 @@ def read(config: Mapping[str, Any], parameters: int = 0) -> Shape | None:
         "vocab_size",
     )
     try:
-        found = Shape(*(int(text[name]) for name in names), tied=bool(text.get("tie_word_embeddings", True)))
+        found = Shape(
+            *(int(text[name]) for name in names), tied=bool(text.get("tie_word_embeddings", True)), eager=text.get("model_type") == "gemma2"
+        )
     except (KeyError, TypeError, ValueError):
         return None
     return whole(found, parameters)
@@ -181,7 +184,8 @@ def layer(shape: Shape, recipe: Recipe, halves: bool) -> float:
 
 def looks(shape: Shape, recipe: Recipe, halves: bool, length: int) -> int:
     """Bytes a token's row of who may look at whom takes: each layer that looks back over a window keeps one."""
-    return (1 if recipe.four_bit else shape.layers) * length * (2 if halves else 4)
+    table = shape.heads * (8 if halves else 12) if shape.eager else 0
+    return (1 if recipe.four_bit else shape.layers) * length * ((2 if halves else 4) + table)
 
 
 def dora_work(shape: Shape, recipe: Recipe) -> float:
