@@ -57,9 +57,9 @@ def save(studio: Studio, persona_id: str, name: str, *values: Any) -> tuple[dict
     return gr.update(choices=named(studio, persona_id), value=kept), ""
 
 
-def hand_on(studio: Studio, name: str, *values: Any) -> str:
-    """The file that holds the fields, for somebody else."""
-    return str(cookbook.hand_on(studio.library, name, expert.recipe(values)))
+def hand_on(studio: Studio, name: str, *values: Any) -> dict[str, Any]:
+    """Make the file that holds the fields, for somebody else, and show the button that saves it."""
+    return gr.update(value=str(cookbook.hand_on(studio.library, name, expert.recipe(values))), visible=True)
 
 
 def open_file(studio: Studio, persona_id: str, file: str | None) -> list[Any]:
@@ -165,12 +165,16 @@ def build_experts(studio: Studio, persona: gr.Radio, edited: gr.State) -> dict[s
         with gr.Row(elem_classes="acts keep"):
             name = gr.Textbox(label="Name of this recipe", lines=1, max_lines=1, min_width=200)
             keep = gr.Button("Save this recipe", size="md", min_width=0)
-            out = gr.DownloadButton("Save as a file", size="md", min_width=0)
+            out = gr.Button("Make a file of it", size="md", min_width=0)
+            file = gr.DownloadButton("Save the file", size="md", min_width=0, visible=False)
             into = gr.UploadButton("Open a recipe file", size="md", file_types=[".json"], min_width=0)
     every = list(fields.values())
     chosen.input(bind(take, studio), [persona, chosen], [edited, *every], **quiet)
     keep.click(bind(save, studio), [persona, name, *every], [chosen, name], **quiet)
-    out.click(bind(hand_on, studio), [name, *every], out, **quiet)
+    out.click(bind(hand_on, studio), [name, *every], file, **quiet)
+    gr.on(
+        [name.input, *(field.input for field in every)], lambda: gr.update(visible=False), None, file, **quiet
+    )  # it would hold what was before
     into.upload(bind(open_file, studio), [persona, into], [chosen, edited, *every], **quiet)
     return {"named": chosen, "fields": fields}
 

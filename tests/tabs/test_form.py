@@ -60,7 +60,7 @@ def test_a_recipe_is_saved_handed_on_opened_and_started_from_a_past_lesson(studi
     values = expert.values(Recipe(rank=24))
     chosen, name = form.save(studio, who, "Mine", *values)
     assert (chosen["value"], name) == ("Mine", "")
-    file = form.hand_on(studio, "Theirs", *values)
+    file = form.hand_on(studio, "Theirs", *values)["value"]
     opened, edited, *filled = form.open_file(studio, who, file)
     assert (opened["value"], edited, expert.recipe(tuple(filled))) == ("Theirs", who, Recipe(rank=24))
     stage.lesson(studio, who)
