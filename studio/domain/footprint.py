@@ -5,7 +5,7 @@ What is kept for the way back is counted operation by operation from transformer
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from studio.domain.machine import Machine, Speed
@@ -97,19 +97,12 @@ def read(config: Mapping[str, Any], parameters: int = 0) -> Shape | None:
     """The shape in a `config.json`; None where it lacks a number. `parameters`: all weights there are, where it is known."""
     text = config.get("text_config")
     text = text if isinstance(text, Mapping) else config
-    names = (
-        "hidden_size",
-        "num_hidden_layers",
-        "num_attention_heads",
-        "num_key_value_heads",
-        "head_dim",
-        "intermediate_size",
-        "vocab_size",
-    )
     try:
         found = Shape(
-            *(int(text[name]) for name in names), tied=bool(text.get("tie_word_embeddings", True)), eager=text.get("model_type") == "gemma2"
-        )
+            int(text["hidden_size"]), int(text["num_hidden_layers"]), int(text["num_attention_heads"]), int(text["num_key_value_heads"]),
+            int(text["head_dim"]), int(text["intermediate_size"]), int(text["vocab_size"]), bool(text.get("tie_word_embeddings", True)),
+            eager=text.get("model_type") == "gemma2",
+        )  # fmt: skip
     except (KeyError, TypeError, ValueError):
         return None
     return whole(found, parameters)
@@ -117,8 +110,7 @@ def read(config: Mapping[str, Any], parameters: int = 0) -> Shape | None:
 
 def whole(shape: Shape, parameters: int) -> Shape:
     """The shape with everything beyond its own weights counted as `extra`."""
-    extra = max(0, parameters - shape.parameters)
-    return Shape(**{**shape.__dict__, "extra": extra})
+    return replace(shape, extra=max(0, parameters - shape.parameters))
 
 
 def targets(recipe: Recipe) -> tuple[str, ...]:

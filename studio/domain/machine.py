@@ -50,7 +50,9 @@ class Speed:
 def speed(value: Mapping[str, Any]) -> Speed | None:
     """The measurement that was kept; None where it can't be used and is to be made again."""
     try:
-        found = Speed(*(float(value[name]) for name in ("matmul", "matmul_full", "stream")), bool(value["bf16"]), float(value["measured"]))
+        found = Speed(
+            float(value["matmul"]), float(value["matmul_full"]), float(value["stream"]), bool(value["bf16"]), float(value["measured"])
+        )
     except (KeyError, TypeError, ValueError):
         return None
     return found if min(found.matmul, found.matmul_full, found.stream) > 0 else None
