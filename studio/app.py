@@ -126,6 +126,7 @@ def serve(settings: Settings, say: Callable[[str], None]) -> int:
         _run(studio, say)
     finally:
         studio.reader.close()
+        studio.similar.close()
         at_work = studio.jobs.running()
         studio.library.close()
     say("The studio is closed. Everything is saved.")

@@ -16,7 +16,8 @@ const same = (a, b) => JSON.stringify(toSheet(a)) === JSON.stringify(toSheet(b))
 export function character(api, { saved }) {
   let persona = null, rev = 0, name = "", now = {}, ground = {}, theirs = null, kept = new Map();
   const help = el("p", {}), rules = el("ul", { class: "ps-rules" }), noRules = el("p", { hidden: true }, "Nothing is said about the voice yet.");
-  const state = el("p", { class: "ps-state" }), trouble = notice("alert"), clash = notice("alert"), offer = notice("status");
+  const state = el("p", { class: "ps-state" }), back = () => details.querySelector("summary").focus();
+  const trouble = notice("alert", back), clash = notice("alert", back), offer = notice("status", back);
   const fields = Object.fromEntries(FIELDS.map(([f]) => [f, el("textarea", { id: `ps-sheet-${f}`, "data-field": f, rows: LISTS.includes(f) || f === "system" ? "3" : "1" })]));
   const labels = Object.fromEntries(FIELDS.map(([f]) => [f, el("span")]));
   const smalls = Object.fromEntries(FIELDS.map(([f]) => [f, el("small")]));

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from studio.domain.footprint import Shape, whole
 
 PRACTICE = "practice"
+EMBEDDER = "embeddinggemma-300m"
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,9 @@ MODELS: tuple[BaseModel, ...] = (
     BaseModel("gemma-3-12b", "Gemma 3, 12B", "Large and expressive. Wants a graphics card with 16 GB.", "google/gemma-3-12b-it", "unsloth/gemma-3-12b-it", 11_766_000_000, 24.4),
     BaseModel("gemma-4-12b", "Gemma 4, 12B", "The most able. Wants a graphics card with 16 GB.", "google/gemma-4-12B-it", "", 11_900_000_000, 23.8, "Apache 2.0", False),
 )  # fmt: skip
+
+# Teaches nobody: it reads conversations and says which are alike. https://huggingface.co/google/embeddinggemma-300m
+EMBEDDING = BaseModel(EMBEDDER, "EmbeddingGemma", "Compares conversations by meaning. It can't be taught.", "google/embeddinggemma-300m", "unsloth/embeddinggemma-300m", 307_581_696, 1.2)  # fmt: skip
 
 # Hidden size, layers, heads, heads of keys and values, head, MLP, vocabulary: from the published configs, so that what fits is known before anything
 # is fetched. What the weights hold beyond these numbers (eyes, ears, Gemma 4's embeddings of layers) follows from their size.

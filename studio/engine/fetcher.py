@@ -14,6 +14,9 @@ from studio.domain.errors import StudioError
 from studio.engine.reporter import Reporter, run
 
 UNREACHED = "The model could not be fetched: the internet can't be reached. What has arrived is kept. Connect, then press Download again."
+
+
+FOLDERS = ("", "1_Pooling", "2_Dense", "3_Dense")  # the last three are parts of EmbeddingGemma
 WANTED = (".safetensors", ".json", ".jinja", ".md", "LICENSE", "NOTICE")  # never pickled weights
 
 
@@ -24,7 +27,7 @@ def fetch(folder: Path, reporter: Reporter) -> None:
     reporter.phase("Asking for the list of files", 0.0)
     try:
         files = HfApi().model_info(spec["repo"], revision=spec.get("revision"), files_metadata=True)
-        wanted = [s for s in files.siblings or [] if s.rfilename.endswith(WANTED) and "/" not in s.rfilename]
+        wanted = [s for s in files.siblings or [] if is_wanted(s.rfilename)]
         total, done = sum(s.size or 0 for s in wanted) or 1, 0
         for file in sorted(wanted, key=lambda s: s.size or 0):
             reporter.check()
@@ -53,6 +56,12 @@ def refusal(error: HfHubHTTPError) -> str:
     if code == 429:
         return "The other side asks for a pause: too much was fetched from here. What has arrived is kept. Wait some minutes, then press Go on fetching."
     return UNREACHED
+
+
+def is_wanted(name: str) -> bool:
+    """Whether a file of a repository belongs to the model."""
+    folder, _, file = name.rpartition("/")
+    return folder in FOLDERS and file.endswith(WANTED)
 
 
 def main() -> None:

@@ -107,6 +107,8 @@ def _fetching(studio: Studio, model: Choice) -> Shown:
     )
     if running:
         words = f"{phases[-1]['text']}." if phases else "Asking for the model."
+    elif model.path:
+        words, folder = model.why_not, None  # it is here, and not to be taught
     elif state in ("failed", "interrupted") and folder:
         words = studio.jobs.failure(folder)
     return {

@@ -136,3 +136,16 @@ def test_a_thousand_conversations_are_read_with_the_real_tokenizer_within_a_seco
         read.read(who, "practice")
         took.append(time.process_time() - start)
     assert min(took) < 1.0
+
+
+def test_what_is_read_again_is_what_somebody_reads_who_knows_nothing(library, read, models):
+    who = stage.character(library, 12)
+    ids = library.add_many(who, many(20))
+    for step in range(4):
+        head = library.load(ids[step])
+        head["turns"][1]["text"] = f"{TEXT} It's {'LOUD AND ' * step}wet."
+        assert library.save(ids[step], head["rev"], "", head["title"], head["turns"])["ok"]
+        if step == 2:
+            library.remove(ids[7])
+        assert read.read(who, "practice") == Reader(library, models).read(who, "practice")
+        assert read.read(who, None) == Reader(library, models).read(who, None)

@@ -229,7 +229,7 @@ def test_marks_are_a_step_of_their_own_and_a_save_goes_on_from_them(ask, persona
 
 def test_other_versions_and_the_mark_of_a_draft_are_kept_but_only_the_shown_text_is_learned(ask, library, persona, puddle):
     turns = lines("Come on.", "It has the SKY.")
-    turns[1] |= {"others": ["It is wet."], "drafted": True}
+    turns[1] |= {"others": ["It is wet.", "Hm."], "drafted": True, "drafts": [1]}
     saved = ask("save", id=puddle, base=1, op="a" * 16, title="", turns=turns, shrink=True)
     body = json.dumps({"title": "", "turns": turns}, ensure_ascii=False, separators=(",", ":"))
     assert saved["sha256"] == hashlib.sha256(body.encode()).hexdigest()
