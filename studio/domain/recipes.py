@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import fields
 from typing import Any
 
 from studio.domain import training
@@ -51,7 +50,7 @@ def from_text(text: str) -> tuple[str, Recipe]:
 
 def read(value: Mapping[str, Any]) -> Recipe:
     """The recipe in a JSON object from anywhere; raises BadFile naming the first choice of the wrong kind."""
-    kinds = {field.name: type(field.default) for field in fields(Recipe)}
+    kinds: dict[str, type] = {name: type(usual) for name, usual in Recipe().to_dict().items()}
     for name, found in value.items():
         if name in kinds and not _fits(found, kinds[name]):
             raise BadFile(f"In this recipe “{name}” is not a {WORDS[kinds[name]]}. Nothing was changed. Ask for it again.")
