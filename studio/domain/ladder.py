@@ -3,13 +3,11 @@
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
-from typing import Any, Literal
+from typing import Any
 
 from studio.domain import training
 from studio.domain.errors import BadFile
 from studio.domain.training import Recipe
-
-Modules = Literal["all", "attention"]
 
 KEPT_SHARE = 0.95  # of the tokens to be learned: no cut for memory's sake costs more
 SHORTEST = 32  # tokens; what a recipe allows at least
@@ -18,20 +16,19 @@ DEEP, SHALLOW = 32, 8  # ranks: a deeper adapter comes down to the first at once
 
 @dataclass(frozen=True)
 class Plan:
-    """How a lesson is really run: the recipe, and what is no choice of a person's."""
+    """How a lesson is really run: a recipe, and what is no choice of a person's."""
 
     recipe: Recipe
     checkpointing: bool = False  # activations are computed twice instead of kept
-    modules: Modules = "all"  # which projections are trained
 
     @property
-    def shape(self) -> tuple[int, bool, Modules]:
+    def shape(self) -> tuple[int, bool, str]:
         """What the tensors of the adapter depend on; a safe copy fits only a plan of its own shape."""
-        return self.recipe.rank, self.recipe.dora, self.modules
+        return self.recipe.rank, self.recipe.dora, self.recipe.targets
 
     def to_dict(self) -> dict[str, Any]:
         """As it stands under `used` in `recipe.json`."""
-        return {**self.recipe.to_dict(), "checkpointing": self.checkpointing, "modules": self.modules}
+        return {**self.recipe.to_dict(), "checkpointing": self.checkpointing}
 
 
 @dataclass(frozen=True)
@@ -59,10 +56,10 @@ def from_dict(value: Mapping[str, Any]) -> Plan:
     """The plan under `used` in a `recipe.json`; raises BadFile."""
     rest = dict(value)
     try:
-        checkpointing, modules = bool(rest.pop("checkpointing")), rest.pop("modules")
+        checkpointing = bool(rest.pop("checkpointing"))
     except KeyError as error:
         raise BadFile(f"The recipe this lesson was run with lacks “{error.args[0]}”. Start a new lesson.") from error
-    return Plan(training.from_dict(rest), checkpointing, "attention" if modules == "attention" else "all")
+    return Plan(training.from_dict(rest), checkpointing)
 
 
 def to_dict(asked: Recipe, used: Plan, sentences: Iterable[str]) -> dict[str, Any]:
@@ -146,6 +143,6 @@ def _plain(plan: Plan, lengths: Lengths) -> Rung | None:
 
 
 def _attention(plan: Plan, lengths: Lengths) -> Rung | None:
-    if plan.modules == "attention":
+    if plan.recipe.targets != "all":
         return None
-    return Rung(replace(plan, modules="attention"), "It begins again and changes fewer parts of the model.")
+    return Rung(replace(plan, recipe=replace(plan.recipe, targets="attention")), "It begins again and changes fewer parts of the model.")

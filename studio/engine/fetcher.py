@@ -13,6 +13,9 @@ from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, LocalEntryNot
 from studio.domain.errors import StudioError
 from studio.engine.reporter import Reporter, run
 
+UNREACHED = "The model could not be fetched: the internet can't be reached. What has arrived is kept. Connect, then press Download again."
+
+
 FOLDERS = ("", "1_Pooling", "2_Dense", "3_Dense")  # the last three are parts of EmbeddingGemma
 WANTED = (".safetensors", ".json", ".jinja", ".md", "LICENSE", "NOTICE")  # never pickled weights
 
@@ -37,12 +40,22 @@ def fetch(folder: Path, reporter: Reporter) -> None:
         ) from error
     except RepositoryNotFoundError as error:
         raise StudioError("This model is no longer where it was published. Choose another one, or a folder you have.") from error
-    except (LocalEntryNotFoundError, HfHubHTTPError, ConnectionError) as error:
-        raise StudioError(
-            "The model could not be fetched: the internet can't be reached. What has arrived is kept. Connect, then press Download again."
-        ) from error
+    except HfHubHTTPError as error:
+        raise StudioError(refusal(error)) from error
+    except (LocalEntryNotFoundError, ConnectionError) as error:
+        raise StudioError(UNREACHED) from error
     (folder / "fetching").unlink()
     reporter.say("done")
+
+
+def refusal(error: HfHubHTTPError) -> str:
+    """Why the other side refused, in a sentence with one thing to do."""
+    code = error.response.status_code
+    if code in (401, 403):
+        return "The key (token) for Hugging Face on this computer is not accepted. What has arrived is kept. Take it out or renew it (HF_TOKEN), then press Go on fetching."
+    if code == 429:
+        return "The other side asks for a pause: too much was fetched from here. What has arrived is kept. Wait some minutes, then press Go on fetching."
+    return UNREACHED
 
 
 def is_wanted(name: str) -> bool:

@@ -6,7 +6,6 @@ Several processes may share one folder (`torchrun --nproc_per_node 2 -m studio.e
 
 import json
 import logging
-import re
 import shutil
 import time
 import traceback
@@ -15,42 +14,39 @@ from typing import Any
 
 import torch
 from datasets import Dataset
-from peft import LoraConfig
 from transformers import set_seed
 from trl import SFTConfig, SFTTrainer
 from trl.trainer.sft_trainer import DataCollatorForLanguageModeling
 
 from studio.domain import ladder
 from studio.domain.errors import StudioError
-from studio.engine import continuer, copies, ledger, loader, team
+from studio.engine import continuer, copies, knobs, ledger, loader, team
 from studio.engine.encoder import Row
+from studio.engine.material import Lesson, cut, filled, losses, prepare
 from studio.engine.reporter import Again, Reporter, run
-from studio.engine.rows import Lesson, cut, filled, losses, prepare
 from studio.engine.shortage import short_of_memory
 from studio.engine.watch import Watch, lowest
 
-PROJECTIONS: dict[ladder.Modules, list[str]] = {
-    "all": ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"],
-    "attention": ["q_proj", "k_proj", "v_proj", "o_proj"],
-}
-TOWERS = r".*(vision|audio).*"
 UNSTABLE = "Learning became unsteady and was ended at step {step}. Lower the step size (learning rate), now {rate:g}, to {lower:g}, and teach again."
 
 
 # ---------------------------------------------------------------- the trainer
 def configure(lesson: Lesson, plan: ladder.Plan) -> SFTConfig:
     """The plan as trl reads it, for this process' share of each batch."""
-    recipe, place = plan.recipe, loader.device(loader.parameters(lesson.model_path))
+    recipe = plan.recipe
+    place = loader.device(loader.parameters(lesson.model_path), recipe.dtype == "float32")
+    recipe.for_machine(place.name)
     batch, accumulation = share(recipe.batch_size, recipe.accumulation, team.size())
     config = SFTConfig(
         output_dir=str(copies.being_written(lesson.folder)),
         num_train_epochs=recipe.epochs,
+        max_steps=recipe.steps or -1,
         per_device_train_batch_size=batch,
         gradient_accumulation_steps=accumulation,
         learning_rate=recipe.learning_rate,
         warmup_steps=recipe.warmup_steps,
-        lr_scheduler_type="cosine",
-        optim="adamw_8bit" if recipe.four_bit else "adamw_torch",
+        lr_scheduler_type=knobs.SCHEDULES[recipe.schedule],
+        optim=knobs.optimiser(recipe),
         max_grad_norm=1.0,
         bf16=place.dtype is torch.bfloat16,
         fp16=False,
@@ -86,15 +82,6 @@ def share(batch: int, accumulation: int, processes: int) -> tuple[int, int]:
     return batch, alone // batch
 
 
-def adapter(plan: ladder.Plan, model: Any) -> LoraConfig:
-    """The adapter a plan asks for: projections of the language model, and nothing of the eyes and ears a larger Gemma has beside it."""
-    towers, recipe = any(re.match(TOWERS, name) for name, _ in model.named_modules()), plan.recipe
-    return LoraConfig(
-        r=recipe.rank, lora_alpha=recipe.alpha, lora_dropout=recipe.dropout, use_rslora=recipe.rslora, use_dora=recipe.dora,
-        target_modules=PROJECTIONS[plan.modules], exclude_modules=TOWERS if towers else None, bias="none", task_type="CAUSAL_LM",
-    )  # fmt: skip
-
-
 class Collator:
     """Makes batches, and counts the tokens it has put into them."""
 
@@ -122,7 +109,7 @@ def build(lesson: Lesson, plan: ladder.Plan, model: Any, resumed: copies.Copy | 
         train_dataset=Dataset.from_list([_example(row) for row in filled(rows, group, lesson.tokenizer.bos_token_id)]),
         data_collator=collator,
         processing_class=lesson.tokenizer,
-        peft_config=adapter(plan, model),
+        peft_config=knobs.adapter(recipe, model),
         callbacks=[watch],
     )
     continuer.pick_up(trainer.model, lesson.folder, lesson.spec)
@@ -210,7 +197,9 @@ def attempt(lesson: Lesson, plan: ladder.Plan, began: float) -> bool:
     """Run the lesson by this plan to its end; False when memory ran short."""
     announce_cuts(lesson, plan)
     resumed = copies.newest(lesson.folder)
-    model = loader.model(lesson.model_path, plan.recipe.four_bit)  # if memory is too short even for this, no smaller plan helps
+    model = loader.model(
+        lesson.model_path, plan.recipe.four_bit, plan.recipe.dtype == "float32"
+    )  # if memory is too short even for this, no smaller plan helps
     try:
         trainer, watch = build(lesson, plan, model, resumed)
         trainer.train(resume_from_checkpoint=str(resumed.path) if resumed else None)

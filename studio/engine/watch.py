@@ -16,9 +16,9 @@ from studio.engine import copies, ledger
 from studio.engine.encoder import Row
 from studio.engine.evaluator import surprise
 from studio.engine.generator import answer, stop_ids
+from studio.engine.material import Lesson
 from studio.engine.meter import Meter
 from studio.engine.reporter import Paused, Stopped
-from studio.engine.rows import Lesson
 from studio.engine.team import agreed, together
 
 LONGEST_TAKE = 60  # tokens of a sample answer
@@ -64,7 +64,8 @@ class Watch(TrainerCallback):
                 self.evaluate(model, 0, 0.0)
         together()
         reporter.phase("Learning")
-        reporter.say("start", steps=state.max_steps, epochs=args.num_train_epochs, from_step=first, every=self.every)
+        epochs = -(-state.max_steps // self.per_epoch)
+        reporter.say("start", steps=state.max_steps, epochs=epochs, from_step=first, every=self.every)
 
     def asked(self) -> Why:
         """What the person wants."""
@@ -124,7 +125,8 @@ class Watch(TrainerCallback):
         losses = [loss for _, loss in sorted(self.scores.items())]
         if any(not math.isfinite(loss) for loss in losses):
             return "unstable"
-        if len(losses) > 1 and len(losses) - 1 - losses.index(min(losses)) >= self.lesson.asked.patience:
+        patience = self.lesson.asked.patience  # 0: none is ever enough
+        if patience and len(losses) > 1 and len(losses) - 1 - losses.index(min(losses)) >= patience:
             return "stale"
         return ""
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from tokenizers import Tokenizer
 
-from studio.domain import catalogue, gemma
+from studio.domain import catalogue, footprint, gemma
 from studio.domain.errors import NotFound, NotReady, StudioError
 from studio.services.library import Library
 
@@ -46,6 +46,9 @@ class Models:
         self.practice, self.library, self.offline = practice, library, offline
         self._lock = threading.Lock()
         self._tokenizers: dict[Path, Tokenizer] = {}
+        self.lengths: dict[
+            tuple[str, str], tuple[int, list[int]]
+        ] = {}  # character and model -> the library's stamp, tokens of each conversation
 
     def choices(self) -> list[Choice]:
         """Every model there is to choose, the practice model first; the one that only compares is never ready to be taught."""
@@ -143,6 +146,14 @@ class Models:
     def dialect(self, model_id: str) -> gemma.Dialect:
         """The conversation markup a model was made with."""
         return self._dialect(self.path(model_id))
+
+    def shape(self, model_id: str) -> footprint.Shape | None:
+        """The numbers that decide memory and time: of the model's own config where it is here, else of the list; None where nothing is known."""
+        choice = self.choice(model_id)
+        known = catalogue.shape(model_id)
+        if choice.path and not choice.why_not:
+            return footprint.read(self._config(choice.path), choice.parameters if model_id.startswith(OWN) else 0) or known
+        return known
 
     def context(self, model_id: str) -> int:
         """The longest text a model can read, in tokens."""

@@ -9,7 +9,7 @@ from studio.domain import catalogue, checks, dataset
 from studio.services.library import Character
 from studio.services.models import Choice
 from studio.services.studio import Studio
-from studio.tabs import earlier, learning, pictures
+from studio.tabs import earlier, fits, learning, pictures
 from studio.tabs.arriving import Shown
 
 PARTS = (
@@ -70,7 +70,7 @@ def _before(studio: Studio, who: Character, model_id: str | None) -> Shown:
     here = model.path is not None and not model.why_not
     return {
         "title": {"value": f"Teach {who.persona.name}"},
-        "model": {"choices": [(model_label(c), c.id) for c in choices]},
+        "model": {"choices": fits.cards(studio, who.id)},
         "teach": {"visible": here, "value": f"Teach {who.persona.name}"},
         "back": {"visible": newest(studio, who.id) is not None},
         "fetching": {"visible": not here},

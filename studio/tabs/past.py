@@ -13,7 +13,7 @@ from studio.domain.errors import NotFound
 from studio.services import runs
 from studio.services.runs import Run
 from studio.services.studio import Studio
-from studio.tabs import curves, train
+from studio.tabs import curves, expert
 from studio.tabs.door import Answer, Door, Given, Id, Text, poster
 
 STATES: dict[str, str] = {
@@ -63,13 +63,13 @@ def listing(studio: Studio, given: Whose) -> Answer:
 
 def differences(found: Sequence[Run]) -> list[str]:
     """The fields of the recipe that are not the same in all of these lessons, in the order of the form."""
-    fields = [*train.WORDS, *(field for run in found for field in run.recipe if field not in train.WORDS)]
+    fields = [*expert.WORDS, *(field for run in found for field in run.recipe if field not in expert.WORDS)]
     return [field for field in dict.fromkeys(fields) if len({repr(run.recipe.get(field)) for run in found}) > 1]
 
 
 def _row(run: Run, differing: Sequence[str], model: str, best: bool, count: int) -> Answer:
     own = [
-        f"{train.WORDS[field][0] if field in train.WORDS else field.replace('_', ' ')} {figure(run.recipe.get(field))}"
+        f"{expert.WORDS[field][0] if field in expert.WORDS else field.replace('_', ' ')} {figure(run.recipe.get(field))}"
         for field in differing
     ]
     more = ["goes on from an earlier lesson"] if run.continues else []

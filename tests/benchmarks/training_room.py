@@ -134,7 +134,7 @@ def starved(home: Path, granted: int) -> dict:
         "refused": (folder / "log.txt").read_text("utf-8").count("can't allocate memory"),
         "given_up": kept["given_up"],
         "asked": {k: kept["asked"][k] for k in ("batch_size", "accumulation", "max_length", "rank")},
-        "used": {k: kept["used"][k] for k in ("batch_size", "accumulation", "max_length", "rank", "checkpointing", "modules")},
+        "used": {k: kept["used"][k] for k in ("batch_size", "accumulation", "max_length", "rank", "checkpointing", "targets")},
         "adapter": (folder / "adapter_model.safetensors").is_file(),
         "log": "" if met else (folder / "log.txt").read_text("utf-8")[-1500:],
         "met": met,

@@ -22,7 +22,10 @@ def walk(recipe, lengths):
 
 def test_the_order_is_batch_then_recomputing_then_length_then_the_adapter():
     plans = walk(BIG, Lengths(longest=1500, needed=600))
-    steps = [(p.recipe.batch_size, p.checkpointing, min(p.recipe.max_length, 1500), p.recipe.rank, p.recipe.dora, p.modules) for p in plans]
+    steps = [
+        (p.recipe.batch_size, p.checkpointing, min(p.recipe.max_length, 1500), p.recipe.rank, p.recipe.dora, p.recipe.targets)
+        for p in plans
+    ]
     assert steps == [
         (4, False, 1500, 64, True, "all"),
         (2, False, 1500, 64, True, "all"),
@@ -89,8 +92,8 @@ def test_asked_and_used_stand_side_by_side_and_are_read_back():
     kept = json.loads(json.dumps(ladder.to_dict(BIG, plan, ["One.", "Two."])))
     assert kept["asked"]["rank"] == 64 and kept["used"]["rank"] == 32 and kept["given_up"] == ["One.", "Two."]
     assert ladder.from_dict(kept["used"]) == plan
-    with pytest.raises(BadFile, match="lacks “modules”"):
-        ladder.from_dict({k: v for k, v in kept["used"].items() if k != "modules"})
+    with pytest.raises(BadFile, match="lacks “checkpointing”"):
+        ladder.from_dict({k: v for k, v in kept["used"].items() if k != "checkpointing"})
 
 
 def test_a_model_in_four_bit_recomputes_from_the_beginning():

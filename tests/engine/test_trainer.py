@@ -62,7 +62,7 @@ def test_memory_that_never_suffices_leads_down_every_step_and_then_says_so(tmp_p
     kept = json.loads((folder / "recipe.json").read_text("utf-8"))
     assert kept["asked"]["rank"] == 64 and kept["asked"]["batch_size"] == 4
     used = kept["used"]
-    assert (used["batch_size"], used["accumulation"], used["checkpointing"], used["rank"], used["dora"], used["modules"]) == (
+    assert (used["batch_size"], used["accumulation"], used["checkpointing"], used["rank"], used["dora"], used["targets"]) == (
         1,
         4,
         True,
@@ -78,7 +78,7 @@ def test_the_whole_way_down_ends_with_an_adapter(tmp_path, model):
     folder = lay_out(tmp_path / "lesson", model, rank=64, alpha=64, dora=True, epochs=1)
 
     def short():
-        if classroom.used(folder)["modules"] == "all":
+        if classroom.used(folder)["targets"] == "all":
             run_out_of_memory()
 
     with at_each_forward(short):

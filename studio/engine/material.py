@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,7 @@ from studio.domain import dataset, gemma, ladder, persona, training
 from studio.domain.conversation import Conversation
 from studio.domain.errors import NotReady
 from studio.engine import loader
-from studio.engine.encoder import IGNORED, Row, assert_own_markup, encode
+from studio.engine.encoder import IGNORED, Row, assert_own_markup, encode, everything
 from studio.engine.reporter import Reporter
 
 ENDLESS = 1 << 40  # tokens; no row is longer
@@ -70,6 +70,8 @@ def prepare(folder: Path, reporter: Reporter) -> Lesson:
         loader.dialect(Path(spec["model_path"]), tokenizer), [], [],
     )  # fmt: skip
     lesson.train = _sources(parts.train, lesson)
+    if asked.learn == "everything":  # unseen conversations are scored by replies alone all the same, so that lessons can be compared
+        lesson.train = [replace(source, row=everything(source.row)) for source in lesson.train]
     lesson.validation = _sources(parts.validation, lesson)
     return lesson
 
