@@ -22,11 +22,16 @@ def watch(studio: Studio, persona_id: str | None, model_id: str | None, question
     return [*(gr.skip() if part is None else gr.update(**part) for part in lesson.changed(now, before)), {**before, **now}]
 
 
-def teach(studio: Studio, persona_id: str, model_id: str, preset: Preset, *values: Any) -> str:
-    """Order the lesson and start it; returns that nothing new is asked for any more."""
+def teach(studio: Studio, persona_id: str, model_id: str, preset: Preset, edited: str, *values: Any) -> str:
+    """Order the lesson and start it; returns that nothing new is asked for any more.
+
+    The fields count where their writer changed one. Else the pace does: it may have been chosen so lately that they still show the one before.
+    """
     if studio.jobs.running():
         raise Busy("The studio is busy with other work already. What you wrote is safe. Wait until that ends, or stop it first.")
-    folder = orders.order_lesson(studio.library, studio.models, persona_id, model_id, preset, expert.recipe(values))
+    known = {} if edited == persona_id else form.recipes(studio, persona_id, model_id)
+    recipe = known[preset] if preset in known else expert.recipe(values)
+    folder = orders.order_lesson(studio.library, studio.models, persona_id, model_id, preset, recipe)
     studio.voice.rest()
     studio.jobs.start("train", folder)
     return ""
@@ -99,123 +104,153 @@ def build(studio: Studio, persona: gr.Radio) -> None:
             html('<i class="facepic" aria-hidden="true"></i>')
             parts["needs"] = says("", "h1")
             with gr.Row(elem_classes="acts"):
-                write = gr.Button("Go to Write", variant="primary", size="lg", min_width=0)
-        with gr.Row(visible=False, elem_classes="two") as parts["before"]:
-            with gr.Column(elem_classes="main", scale=6, min_width=320):
-                with gr.Column(elem_classes="headwords", min_width=0):
-                    parts["title"] = says("", "h1")
-                    promise = html("")
-                preset = gr.Radio(
-                    [(presets.TITLES[p], p) for p in get_args(Preset)],
-                    value="balanced",
-                    label="How patiently?",
-                    interactive=True,
-                    elem_classes="choices",
-                )
-                with gr.Row(elem_classes="acts"):
-                    parts["teach"] = gr.Button("Teach", variant="primary", size="lg", min_width=0)
-                    parts["back"] = gr.Button("Back to the last lesson", size="md", visible=False, elem_classes="quiet", min_width=0)
-                with gr.Column(visible=False, elem_classes="fetch") as parts["fetching"]:
-                    parts["fetch_words"] = says("", "lede")
-                    parts["fetch_bar"] = html("", visible=False)
-                    with gr.Row(elem_classes="acts"):
-                        parts["download"] = gr.Button("Download", variant="primary", size="lg", min_width=0)
-                        parts["halt"] = gr.Button("Stop fetching", size="md", visible=False, elem_classes=["icon", "i-stop"], min_width=0)
-                drawer = form.build_experts(studio, persona, edited)
-            with gr.Column(elem_classes="side", scale=5, min_width=300):
-                parts["model"] = gr.Radio(
-                    [(lesson.model_label(c), c.id) for c in studio.models.choices()],
-                    label="Which model learns?",
-                    interactive=True,
-                    elem_classes=["choices", "models"],
-                )
-                fitting, again = form.build_fits()
-                with gr.Accordion("I have a model folder", open=False, elem_classes="own"):
-                    folder = gr.Textbox(
-                        label="Folder on this computer", info="The whole path of a folder that holds a Gemma model.", lines=1, max_lines=1
-                    )
-                    add = gr.Button("Add this folder", size="md", min_width=0)
-        with gr.Row(visible=False, elem_classes=["hero", "debut"]) as parts["debut"]:
-            with gr.Column(elem_classes="portrait", min_width=320):
-                parts["picture"] = html("")
-            with gr.Column(elem_classes="pitch", min_width=320):
-                parts["kicker"] = html("")
-                parts["first"] = says("", "quote", "first")
-                parts["summary"] = says("", "lede")
-                with gr.Row(elem_classes="acts"):
-                    hello = gr.Button("Say hello back", variant="primary", size="lg", min_width=0)
-                    see = gr.Button("See how learning went", size="lg", min_width=0)
+                parts["write"] = gr.Button("Go to Write", variant="primary", size="lg", min_width=0)
+        drawer = _before(studio, persona, edited, parts)
+        _debut(parts)
         with gr.Row(visible=False, elem_classes="two", elem_id="lesson") as parts["lesson"]:
-            with gr.Column(elem_classes="main", scale=7, min_width=320):
-                parts["head"] = html("")
-                parts["words"] = says("", "lede")
-                parts["bar"] = html("")
-                with gr.Column(elem_classes="chart", min_width=0):
-                    with gr.Row(elem_classes="charthead"):
-                        parts["surprised"] = says("", "h2")
-                        html(
-                            '<p class="key"><span class="k-kept">by conversations never seen</span><span class="k-seen">by yours</span></p>'
-                        )
-                    parts["chart"] = html("")
-                with gr.Accordion("All the curves", open=False, elem_classes="all-curves"):
-                    parts["curves"] = html("")
-                with gr.Row(visible=False, elem_classes="acts") as parts["running"]:
-                    parts["pause"] = gr.Button("Pause", size="md", elem_classes=["icon", "i-pause"], min_width=0)
-                    parts["stop"] = gr.Button("Stop and keep what is learned", size="md", elem_classes=["icon", "i-stop"], min_width=0)
-                with gr.Row(visible=False, elem_classes="acts") as parts["broken"]:
-                    parts["on"] = gr.Button("Go on from here", variant="primary", size="lg", min_width=0)
-                    over = gr.Button("Start over", size="lg", min_width=0)
-                with gr.Row(visible=False, elem_classes="acts") as parts["more"]:
-                    parts["again"] = gr.Button("Teach again", size="md", min_width=0)
-                    only_new = gr.Button("Teach only what is new since the last lesson", size="md", min_width=0)
-                    with_all = gr.Button("Go on with all", size="md", min_width=0)
-                    html(f'<p class="fine">{continuing.SENTENCE}</p>')
-                parts["strip"] = html("")
-            with gr.Column(elem_classes=["side", "takes"], scale=5, min_width=300) as parts["takes"]:
-                html("<h2>Listen to the voice arrive</h2>")
-                parts["question"] = Pick(
-                    [], value=0, label="Line", show_label=False, container=False, interactive=True, elem_classes="seg", elem_id="lines"
-                )
-                parts["ask"] = says("", "ask")
-                with gr.Row(elem_classes="beside"):
-                    for n in (0, 3):
-                        parts[f"t{n}"] = says("", "take", f"t{n}", label="Answer", visible=False)
-                with gr.Accordion("On the way", open=False, visible=False, elem_classes="way") as parts["way"]:
-                    for n in (1, 2):
-                        parts[f"t{n}"] = says("", "take", f"t{n}", label="Answer", visible=False)
+            _curve(parts)
+            _voice(parts)
         parts["earlier"] = earlier.build(studio.settings)
+    _wire(studio, persona, tab, parts, drawer, (shown, wants_new, edited))
 
+
+def _before(studio: Studio, persona: gr.Radio, edited: gr.State, parts: dict[str, Any]) -> dict[str, Any]:
+    """What is chosen before a lesson; returns the drawer for experts."""
+    with gr.Row(visible=False, elem_classes="two") as parts["before"]:
+        with gr.Column(elem_classes="main", scale=6, min_width=320):
+            with gr.Column(elem_classes="headwords", min_width=0):
+                parts["title"] = says("", "h1")
+                parts["promise"] = html("")
+            parts["pace"] = gr.Radio(
+                [(presets.TITLES[p], p) for p in get_args(Preset)],
+                value="balanced",
+                label="How patiently?",
+                interactive=True,
+                elem_classes="choices",
+            )
+            with gr.Row(elem_classes="acts"):
+                parts["teach"] = gr.Button("Teach", variant="primary", size="lg", min_width=0)
+                parts["back"] = gr.Button("Back to the last lesson", size="md", visible=False, elem_classes="quiet", min_width=0)
+            with gr.Column(visible=False, elem_classes="fetch") as parts["fetching"]:
+                parts["fetch_words"] = says("", "lede")
+                parts["fetch_bar"] = html("", visible=False)
+                with gr.Row(elem_classes="acts"):
+                    parts["download"] = gr.Button("Download", variant="primary", size="lg", min_width=0)
+                    parts["halt"] = gr.Button("Stop fetching", size="md", visible=False, elem_classes=["icon", "i-stop"], min_width=0)
+            drawer = form.build_experts(studio, persona, edited)
+        with gr.Column(elem_classes="side", scale=5, min_width=300):
+            parts["model"] = gr.Radio(
+                [(lesson.model_label(c), c.id) for c in studio.models.choices()],
+                label="Which model learns?",
+                interactive=True,
+                elem_classes=["choices", "models"],
+            )
+            parts["fitting"], parts["measure"] = form.build_fits()
+            with gr.Accordion("I have a model folder", open=False, elem_classes="own"):
+                parts["folder"] = gr.Textbox(
+                    label="Folder on this computer", info="The whole path of a folder that holds a Gemma model.", lines=1, max_lines=1
+                )
+                parts["add"] = gr.Button("Add this folder", size="md", min_width=0)
+    return drawer
+
+
+def _debut(parts: dict[str, Any]) -> None:
+    """The first words after the first lesson."""
+    with gr.Row(visible=False, elem_classes=["hero", "debut"]) as parts["debut"]:
+        with gr.Column(elem_classes="portrait", min_width=320):
+            parts["picture"] = html("")
+        with gr.Column(elem_classes="pitch", min_width=320):
+            parts["kicker"] = html("")
+            parts["first"] = says("", "quote", "first")
+            parts["summary"] = says("", "lede")
+            with gr.Row(elem_classes="acts"):
+                parts["hello"] = gr.Button("Say hello back", variant="primary", size="lg", min_width=0)
+                parts["see"] = gr.Button("See how learning went", size="lg", min_width=0)
+
+
+def _curve(parts: dict[str, Any]) -> None:
+    """How far the lesson is, its curves, and what can be done with it."""
+    with gr.Column(elem_classes="main", scale=7, min_width=320):
+        parts["head"] = html("")
+        parts["words"] = says("", "lede")
+        parts["bar"] = html("")
+        with gr.Column(elem_classes="chart", min_width=0):
+            with gr.Row(elem_classes="charthead"):
+                parts["surprised"] = says("", "h2")
+                html('<p class="key"><span class="k-kept">by conversations never seen</span><span class="k-seen">by yours</span></p>')
+            parts["chart"] = html("")
+        with gr.Accordion("All the curves", open=False, elem_classes="all-curves"):
+            parts["curves"] = html("")
+        with gr.Row(visible=False, elem_classes="acts") as parts["running"]:
+            parts["pause"] = gr.Button("Pause", size="md", elem_classes=["icon", "i-pause"], min_width=0)
+            parts["stop"] = gr.Button("Stop and keep what is learned", size="md", elem_classes=["icon", "i-stop"], min_width=0)
+        with gr.Row(visible=False, elem_classes="acts") as parts["broken"]:
+            parts["on"] = gr.Button("Go on from here", variant="primary", size="lg", min_width=0)
+            parts["over"] = gr.Button("Start over", size="lg", min_width=0)
+        with gr.Row(visible=False, elem_classes="acts") as parts["more"]:
+            parts["again"] = gr.Button("Teach again", size="md", min_width=0)
+            parts["only_new"] = gr.Button("Teach only what is new since the last lesson", size="md", min_width=0)
+            parts["with_all"] = gr.Button("Go on with all", size="md", min_width=0)
+            html(f'<p class="fine">{continuing.SENTENCE}</p>')
+        parts["strip"] = html("")
+
+
+def _voice(parts: dict[str, Any]) -> None:
+    """The answers, as they change."""
+    with gr.Column(elem_classes=["side", "takes"], scale=5, min_width=300) as parts["takes"]:
+        html("<h2>Listen to the voice arrive</h2>")
+        parts["question"] = Pick(
+            [], value=0, label="Line", show_label=False, container=False, interactive=True, elem_classes="seg", elem_id="lines"
+        )
+        parts["ask"] = says("", "ask")
+        with gr.Row(elem_classes="beside"):
+            for n in (0, 3):
+                parts[f"t{n}"] = says("", "take", f"t{n}", label="Answer", visible=False)
+        with gr.Accordion("On the way", open=False, visible=False, elem_classes="way") as parts["way"]:
+            for n in (1, 2):
+                parts[f"t{n}"] = says("", "take", f"t{n}", label="Answer", visible=False)
+
+
+def _wire(
+    studio: Studio, persona: gr.Radio, tab: gr.Tab, parts: dict[str, Any], drawer: dict[str, Any], states: tuple[gr.State, ...]
+) -> None:
+    """What happens when something is pressed."""
+    shown, wants_new, edited = states
     refresh: Any = {
         "fn": bind(watch, studio), "inputs": [persona, parts["model"], parts["question"], wants_new, shown],
         "outputs": [*(parts[p] for p in lesson.PARTS), shown],
         "show_progress": "hidden", "concurrency_id": "train", "concurrency_limit": 1,
     }  # fmt: skip
     choices: Any = {
-        "fn": bind(form.form, studio), "inputs": [persona, parts["model"], preset, edited], "show_progress": "hidden",
-        "outputs": [parts["model"], preset, promise, fitting, drawer["named"], *drawer["fields"].values()],
+        "fn": bind(form.form, studio), "inputs": [persona, parts["model"], parts["pace"], edited], "show_progress": "hidden",
+        "outputs": [parts["model"], parts["pace"], parts["promise"], parts["fitting"], drawer["named"], *drawer["fields"].values()],
     }  # fmt: skip
     quiet: Any = {"show_progress": "hidden"}
     gr.on([tab.select, persona.change], **choices).success(**refresh)
     tab.select(bind(form.measure, studio), None, None, **quiet).success(**choices)
-    again.click(bind(form.measure_again, studio), None, None, **quiet).success(**choices)
-    gr.on([parts["model"].input, preset.input], lambda: "", None, edited, **quiet).success(**choices).success(**refresh)
+    parts["measure"].click(bind(form.measure_again, studio), None, None, **quiet).success(**choices)
+    gr.on([parts["model"].input, parts["pace"].input], lambda: "", None, edited, **quiet).success(**choices).success(**refresh)
     gr.on([field.input for field in drawer["fields"].values()], fresh, persona, edited, **quiet)
     gr.on([parts["timer"].tick, parts["question"].input], **refresh)
-    parts["teach"].click(bind(teach, studio), [persona, parts["model"], preset, *drawer["fields"].values()], wants_new, **quiet).success(
-        **refresh
-    )
+    parts["teach"].click(
+        bind(teach, studio), [persona, parts["model"], parts["pace"], edited, *drawer["fields"].values()], wants_new, **quiet
+    ).success(**refresh)
     parts["on"].click(bind(go_on, studio), persona, None, **quiet).success(**refresh)
-    only_new.click(bind(continuing.teach_new, studio), persona, wants_new, **quiet).success(**refresh)
-    with_all.click(bind(continuing.teach_all, studio), persona, wants_new, **quiet).success(**refresh)
+    parts["only_new"].click(bind(continuing.teach_new, studio), persona, wants_new, **quiet).success(**refresh)
+    parts["with_all"].click(bind(continuing.teach_all, studio), persona, wants_new, **quiet).success(**refresh)
     parts["pause"].click(bind(pause, studio), persona, None, **quiet).success(**refresh)
     parts["stop"].click(bind(stop, studio), persona, None, **quiet).success(**refresh)
-    gr.on([over.click, parts["again"].click], fresh, persona, wants_new, **quiet).success(**choices).success(**refresh)
+    gr.on([parts["over"].click, parts["again"].click], fresh, persona, wants_new, **quiet).success(**choices).success(**refresh)
     parts["back"].click(lambda: "", None, wants_new, **quiet).success(**refresh)
     parts["download"].click(bind(download, studio), parts["model"], None, **quiet).success(**refresh)
     parts["halt"].click(bind(halt, studio), parts["model"], None, **quiet).success(**refresh)
-    gr.on([add.click, folder.submit], bind(add_folder, studio), [persona, folder], [parts["model"], folder], **quiet).success(
-        **choices
-    ).success(**refresh)
-    write.click(None, js=go("write"))
-    hello.click(None, js=go("chat"))
-    see.click(None, js=SHOW_LESSON)
+    gr.on(
+        [parts["add"].click, parts["folder"].submit],
+        bind(add_folder, studio),
+        [persona, parts["folder"]],
+        [parts["model"], parts["folder"]],
+        **quiet,
+    ).success(**choices).success(**refresh)
+    parts["write"].click(None, js=go("write"))
+    parts["hello"].click(None, js=go("chat"))
+    parts["see"].click(None, js=SHOW_LESSON)

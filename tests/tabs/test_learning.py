@@ -153,7 +153,7 @@ def test_the_writers_own_lines_are_asked_before_any_other(studio):
     who = stage.character(studio.library)
     character = studio.library.character(who)
     studio.library.save_sheet(who, replace(character.persona, audition=("Do you like rain?", "Good night.")), character.rev)
-    train.teach(studio, who, "practice", "quick", *Recipe(epochs=2).to_dict().values())
+    train.teach(studio, who, "practice", "quick", who, *Recipe(epochs=2).to_dict().values())
     ((_, folder),) = studio.jobs.started
     assert lesson.read_json(folder / "spec.json")["samples"] == ["Do you like rain?", "Good night."]
 

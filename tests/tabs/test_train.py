@@ -109,7 +109,7 @@ def test_an_empty_or_wild_field_is_named_in_plain_words(studio):
 # ---------------------------------------------------------------- starting and stopping
 def test_teaching_freezes_the_conversations_and_starts_one_job(studio):
     who = stage.character(studio.library)
-    assert train.teach(studio, who, "practice", "quick", *Recipe(epochs=2).to_dict().values()) == ""
+    assert train.teach(studio, who, "practice", "quick", who, *Recipe(epochs=2).to_dict().values()) == ""
     ((kind, folder),) = studio.jobs.started
     spec = lesson.read_json(folder / "spec.json")
     assert kind == "train"
@@ -118,11 +118,19 @@ def test_teaching_freezes_the_conversations_and_starts_one_job(studio):
     assert len(spec["samples"]) == 3
 
 
+def test_a_pace_chosen_a_moment_before_counts_although_the_fields_still_show_another(studio):
+    who = stage.character(studio.library)
+    known = form.recipes(studio, who, "practice")
+    train.teach(studio, who, "practice", "quick", "", *expert.values(known["patient"]))
+    ((_, folder),) = studio.jobs.started
+    assert lesson.read_json(folder / "spec.json")["recipe"] == known["quick"].to_dict() != known["patient"].to_dict()
+
+
 def test_a_second_press_is_answered_with_a_sentence_and_leaves_no_folder(studio):
     who = stage.character(studio.library)
     stage.lesson(studio, who, *LEARNING, alive=True)
     with pytest.raises(Busy, match="busy with other work"):
-        train.teach(studio, who, "practice", "quick", *Recipe().to_dict().values())
+        train.teach(studio, who, "practice", "quick", who, *Recipe().to_dict().values())
     assert len(studio.library.adapters(who)) == 1
 
 
