@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal
 
 from studio.domain.measures import smooth
@@ -15,7 +16,7 @@ FEWEST_STEPS = 20  # where nothing was kept back: steps before the training loss
 WORSE = 1.02  # times the best: turned up
 FLAT = 0.98  # times the first: not learned
 BLOWN = 1.2  # times the first training loss, smoothed: it runs away
-JUMP = 1.1  # a rise and a fall by more than this, twice: it jumps
+JUMP = 1.1  # a rise and a fall by more than this from one measurement to the next, twice: it jumps
 BY_HEART = 0.2  # nats per token: the lines can be said word for word
 
 
@@ -64,15 +65,9 @@ def _unsteady(unseen: Sequence[float], learned: Sequence[tuple[int, float]]) -> 
 
 
 def _swings(values: Sequence[float]) -> int:
-    """How often the values rise by a JUMP after a fall by one; small steps up or down between them count for nothing."""
-    swings, low, high, falling = 0, math.inf, -math.inf, True
-    for value in values:
-        low, high = min(low, value), max(high, value)
-        if not falling and value * JUMP < high:
-            falling, low = True, value
-        elif falling and value > low * JUMP:
-            falling, high, swings = False, value, swings + 1
-    return swings
+    """How often a jump is followed at once by one the other way. A line that rises and falls slowly is steady, whatever else it is."""
+    jumps = [(after > before * JUMP) - (after * JUMP < before) for before, after in pairwise(values)]
+    return sum(one * other < 0 for one, other in pairwise(jumps))
 
 
 def _unstable(rate: float | None, done: bool) -> Verdict:

@@ -8,6 +8,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from studio.domain import verdict
 from studio.engine.reporter import Paused, in_words
 from studio.engine.shortage import short_of_memory
 from studio.engine.trainer import share
@@ -189,12 +190,13 @@ def test_a_step_size_of_one_is_called_unsteady_and_ended_early(tmp_path):
     assert len(losses(folder)) < 20 < classroom.story(folder).steps
     [note] = [note for note in journal(folder, "note") if note["why"] == "unstable"]
     assert "Lower the step size (learning rate), now 1, to 0.1" in note["text"]
-    assert classroom.progress.reading(classroom.story(folder)) == ("look", "Unsteady.", note["text"])
+    read = verdict.read(classroom.story(folder))
+    assert (read.kind, read.sentence) == ("unstable", note["text"])
 
 
 def test_a_step_size_of_next_to_nothing_is_called_flat(tmp_path, model):
     folder = teach(lay_out(tmp_path / "lesson", model, learning_rate=1e-9))
-    assert classroom.progress.reading(classroom.story(folder))[1] == "Not learning yet."
+    assert verdict.read(classroom.story(folder)).kind == "flat"
 
 
 @pytest.mark.slow
@@ -202,8 +204,9 @@ def test_five_conversations_sixty_times_are_called_memorised_and_the_best_step_i
     folder = teach(lay_out(tmp_path / "lesson", train=5, epochs=60, learning_rate=3e-3))
     story = classroom.story(folder)
     best = min(story.unseen, key=lambda point: point[1])[0]
-    mark, verdict, meaning = classroom.progress.reading(story)
-    assert (mark, verdict) == ("look", "Starting to memorise.") and f"of step {best}," in meaning
+    read = verdict.read(story)
+    later = [step for step, _ in story.unseen if step > best]
+    assert (read.kind, read.since) == ("overfitting", later[0]) and f"from step {best}," in read.sentence
     assert json.loads((folder / "result.json").read_text("utf-8"))["best_step"] == best
 
 
