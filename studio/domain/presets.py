@@ -95,9 +95,14 @@ def fitted(plan: Recipe, shape: Shape, machine: Machine, longest: int) -> Recipe
     return plan
 
 
+def learned(material: Material, plan: Recipe) -> Material:
+    """What is left to learn from when a recipe has kept its share back."""
+    return replace(material, conversations=max(1, material.conversations - round(material.conversations * plan.validation)))
+
+
 def sentence(preset: Preset, plan: Recipe, material: Material) -> str:
     """What a preset will do, in one sentence after the one that says whom it is for."""
-    steps = total_steps(material, plan)
+    steps = total_steps(learned(material, plan), plan)
     times = "once" if plan.epochs == 1 else "twice" if plan.epochs == 2 else f"{plan.epochs} times"
     small = " in 4 bit" if plan.four_bit else ""
     return f"{SENTENCES[preset]} Reads every conversation {times}{small}, in {steps} step{'' if steps == 1 else 's'}."
@@ -114,7 +119,7 @@ def estimate(plan: Recipe, material: Material, shape: Shape, machine: Machine, s
     """Seconds the whole lesson will take, from the two-second measurement alone."""
     row = min(plan.max_length, material.typical or material.longest)
     kept_back = round(material.conversations * plan.validation)
-    looks = total_steps(material, plan) * plan.batch_size * plan.accumulation
+    looks = total_steps(learned(material, plan), plan) * plan.batch_size * plan.accumulation
     tests = plan.epochs * plan.evaluations_per_epoch * kept_back
     halves = plan.dtype != "float32" and machine.halves(shape.parameters)
     return START + footprint.seconds(shape, plan, speed, halves, (looks + tests / 3) * row)

@@ -81,3 +81,8 @@ def test_a_recipe_with_missing_or_unknown_fields_is_refused():
 def test_a_number_outside_its_limits_is_named(name, value):
     with pytest.raises(StudioError, match=name.replace("_", " ")):
         Recipe(**{name: value}).checked()
+
+
+def test_the_steps_that_are_told_are_those_the_lesson_takes():
+    material = Material(conversations=111, longest=300, parameters=5_600_000)
+    assert "6 times, in 150 steps." in presets.sentence("balanced", presets.recipe("balanced", material), material)
