@@ -20,7 +20,7 @@ Flag = Literal["", "needs work", "finished"]
 FLAGS: tuple[Flag, ...] = ("", "needs work", "finished")
 
 
-@dataclass(frozen=True, slots=True)  # a large character has hundreds of thousands
+@dataclass(frozen=True)
 class Turn:
     """One line of dialogue. `id` is stable over edits, so that two windows can be merged turn by turn.
 
