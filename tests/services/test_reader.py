@@ -74,10 +74,13 @@ def test_a_character_that_goes_ends_nothing(library, read):
     read.read(who, None)
     read.follow()
     library.delete(who)
-    time.sleep(0.3)
+    library.add(other, "Half", lines("Hello?"))
+    until = time.monotonic() + 30
+    while read._readings.get((other, "practice"), (0,))[0] != library.stamp() and time.monotonic() < until:
+        time.sleep(0.02)
+    assert read._readings[other, "practice"][0] == library.stamp(), "the thread goes on reading"
     with pytest.raises(NotFound):
         read.read(who, None)
-    assert read.read(other, None).conversations == ()
 
 
 def test_the_first_reading_waits_for_nobody(library, read):

@@ -2,6 +2,8 @@
 
 import time
 
+from studio.tabs import lesson
+
 NOW = time.time()
 
 
@@ -35,3 +37,13 @@ RESULT = {
     "validation_nll_base": 3.0,
     "validation_nll_adapter": 2.0,
 }
+
+
+def page(studio, who, model="practice", question=0, fresh=False):
+    """What Train shows of a character."""
+    return lesson.page(studio, who, model, question, fresh)
+
+
+def visible(shown):
+    """Which of Train's four faces can be seen."""
+    return [part for part in ("empty", "before", "debut", "lesson") if shown[part]["visible"]]

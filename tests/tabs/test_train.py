@@ -9,20 +9,12 @@ from studio.domain.errors import Busy, NotReady, StudioError
 from studio.domain.training import Recipe
 from studio.tabs import expert, form, lesson, train
 from tests.tabs import stage
-from tests.tabs.journals import LEARNING, RESULT, event
+from tests.tabs.journals import LEARNING, RESULT, event, page, visible
 
 
 @pytest.fixture
 def studio(library, tmp_path):
     return stage.studio(library, tmp_path)
-
-
-def page(studio, who, model="practice", question=0, fresh=False):
-    return lesson.page(studio, who, model, question, fresh)
-
-
-def visible(shown):
-    return [part for part in ("empty", "before", "debut", "lesson") if shown[part]["visible"]]
 
 
 # ---------------------------------------------------------------- before
