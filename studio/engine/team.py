@@ -28,5 +28,12 @@ def together() -> None:
         distributed.barrier()
 
 
+def part() -> None:
+    """Leave the others, once all are done: a process that ends with the threads of the group still running is killed by them."""
+    if _met():
+        distributed.barrier()
+        distributed.destroy_process_group()
+
+
 def _met() -> bool:
     return size() > 1 and distributed.is_available() and distributed.is_initialized()

@@ -191,6 +191,7 @@ def teach(folder: Path, reporter: Reporter) -> None:
         if steps.down() and team.size() == 1:
             raise Again
         raise MemoryError
+    team.part()
 
 
 def attempt(lesson: Lesson, plan: ladder.Plan, began: float) -> bool:
