@@ -65,6 +65,17 @@ def plan(library: Library, models: Models, model_id: str, preset: Preset, found:
 
 def order_lesson(library: Library, models: Models, persona_id: str, model_id: str, preset: Preset | None, recipe: Recipe) -> Path:
     """A new lesson's folder, ready for `jobs.start("train", ...)`."""
+    spec, text = drawn_up(library, models, persona_id, model_id, preset, recipe)
+    folder = library.new_folder("adapters", persona_id)
+    library.write_text(folder / "dataset.jsonl", text)
+    library.write_json(folder / "spec.json", spec)
+    return folder
+
+
+def drawn_up(
+    library: Library, models: Models, persona_id: str, model_id: str, preset: Preset | None, recipe: Recipe
+) -> tuple[dict[str, Any], str]:
+    """The spec of a lesson and its frozen conversations, before there is a folder for them."""
     recipe = (
         replace(recipe, max_length=min(recipe.max_length, models.context(model_id)))
         .checked()
@@ -80,10 +91,7 @@ def order_lesson(library: Library, models: Models, persona_id: str, model_id: st
         "dataset": {"sha256": hashlib.sha256(text.encode()).hexdigest(), "conversations": len(parts.train) + len(parts.validation), "train": len(parts.train), "validation": len(parts.validation)},
     }  # fmt: skip
     library.flush()  # before the machine gets busy, the plain copy holds every word too
-    folder = library.new_folder("adapters", persona_id)
-    library.write_text(folder / "dataset.jsonl", text)
-    library.write_json(folder / "spec.json", spec)
-    return folder
+    return spec, text
 
 
 def questions(parts: dataset.Split, count: int) -> list[str]:
