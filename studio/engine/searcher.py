@@ -171,7 +171,7 @@ class Search:
 
     # ---------------------------------------------------------------- the record
     def write(self) -> None:
-        """Keep what the window reads, and say what is being tried."""
+        """Keep what the window reads."""
         trials = [row(self.base, self.space, trial) for trial in self.study.trials if shown(trial)]
         copies.write(self.record, json.dumps(search.to_dict(trials, self.spent), indent=1).encode())
 
@@ -228,7 +228,7 @@ def seek(folder: Path, reporter: Reporter, clock: Callable[[], float] = time.mon
     while not found.over():
         reporter.check()
         count = sum(shown(trial) for trial in found.study.trials) + 1
-        reporter.phase(f"Learning by recipe {count}", min(1.0, found.spent / (found.spec["minutes"] * 60)))
+        reporter.phase(f"Learning by recipe {count}")
         found.one()
     reporter.check()
     found.write()

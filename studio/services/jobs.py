@@ -27,7 +27,7 @@ WORDS: dict[str, str] = {
     "train": "A lesson is running",
     "export": "A file is being made",
     "fetch": "A model is being fetched",
-    "search": "Recipes are being tried",
+    "search": "A search for a better recipe is running",
 }
 ENDS = ("done", "stopped", "paused", "failed")
 SCARCE = 0.05  # of the machine's memory: with less free, a kill that nobody asked for is the system's

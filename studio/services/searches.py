@@ -22,7 +22,7 @@ NOTHING_KEPT_BACK = (
 
 @dataclass(frozen=True)
 class Search:
-    """A search as its folder tells it. `base`: the recipe it began with; `kept_back`: conversations it tests on."""
+    """A search as its folder tells it. `base`: the recipe it began with; `kept_back`: conversations it tests on; `share`: of its time that is over."""
 
     folder: Path
     state: progress.State
@@ -32,7 +32,7 @@ class Search:
     kept_back: int
     trials: tuple[Trial, ...]
     phase: str
-    share: float | None
+    share: float
 
 
 def order(library: Library, models: Models, persona_id: str, model_id: str, preset: Preset | None, base: Recipe, minutes: int) -> Path:
@@ -59,11 +59,12 @@ def newest(library: Library, jobs: Jobs, persona_id: str) -> Search | None:
 
 def _read(library: Library, jobs: Jobs, folder: Path) -> Search:
     state, spec = jobs.state(folder), library.read_json(folder / "spec.json", {})
-    trials = search.from_dict(library.read_json(folder / "trials.json", {}))
+    record = library.read_json(folder / "trials.json", {})
+    trials = search.from_dict(record)
     if state != "running":  # what was being taught when it ended has broken off
         trials = tuple(replace(trial, state="broken") if trial.state == "running" else trial for trial in trials)
     said: Mapping[str, Any] = next((event for event in reversed(jobs.events(folder)) if event["kind"] == "phase"), {})
     return Search(
         folder, state, spec["minutes"], spec["model"], training.from_dict(spec["recipe"]), spec["dataset"]["validation"], trials,
-        str(said.get("text", "")), said.get("share"),
+        str(said.get("text", "")), min(1.0, record.get("spent", 0.0) / (spec["minutes"] * 60)),
     )  # fmt: skip

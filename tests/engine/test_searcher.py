@@ -7,7 +7,6 @@ import subprocess
 import sys
 from dataclasses import replace
 
-import optuna
 import pytest
 import torch
 
@@ -69,7 +68,7 @@ def test_what_falls_behind_is_ended_early(tmp_path, model):
 @pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no signals")
 def test_a_killed_search_keeps_what_ended_and_tries_the_broken_lesson_again(tmp_path, model):
-    folder = lay_out(tmp_path / "search", model, ITSELF, replace(ITSELF, push=2.0))
+    folder = lay_out(tmp_path / "search", model, ITSELF, replace(ITSELF, push=2.0, passes=4))
     quiet = {**os.environ, "HF_HUB_OFFLINE": "1", "TRL_EXPERIMENTAL_SILENCE": "1", "TOKENIZERS_PARALLELISM": "false"}
     with open(folder / "log.txt", "ab") as log:
         child = subprocess.Popen([sys.executable, "-m", "studio.engine.searcher", str(folder)], cwd=classroom.PROJECT, env=quiet, stdout=log, stderr=log)  # fmt: skip
@@ -82,7 +81,7 @@ def test_a_killed_search_keeps_what_ended_and_tries_the_broken_lesson_again(tmp_
     before = found[0]
     after = seek(folder)
     assert after[0] == before and [trial.state for trial in after] == ["finished", "finished"]
-    assert after[1].rate == 2e-3
+    assert (after[1].rate, after[1].passes) == (2e-3, 4)
     states = [trial.state.name for trial in searcher.study(folder).trials]
     assert states == ["COMPLETE", "FAIL", "COMPLETE"]
 
@@ -126,15 +125,14 @@ def test_too_little_memory_for_the_first_lesson_is_told(tmp_path, model):
         seek(lay_out(tmp_path / "search", model, ITSELF))
 
 
-def test_dice_of_a_trial_do_not_hang_on_when_the_search_was_started(tmp_path):
-    def chosen(folder, restart):
-        folder.mkdir()
-        found = searcher.study(folder)
-        for _ in range(6):
-            found = searcher.study(folder) if restart else found
-            found.sampler = optuna.samplers.TPESampler(seed=7 + len(found.trials), n_startup_trials=searcher.BY_CHANCE)
-            trial = found.ask()
-            found.tell(trial, trial.suggest_float("push", 0.25, 4.0, log=True))
-        return [trial.params for trial in found.trials]
+def test_what_is_tried_next_does_not_hang_on_when_the_search_was_started(tmp_path, model):
+    def chosen(folder, restarts):
+        found = searcher.Search(lay_out(folder, model), Reporter(folder), lambda: 0.0)
+        for n in range(6):
+            found = searcher.Search(folder, Reporter(folder), lambda: 0.0) if restarts else found
+            found.study.tell(found.choose(), n / 10)
+        return [trial.params for trial in found.study.trials]
 
-    assert chosen(tmp_path / "once", False) == chosen(tmp_path / "again", True)
+    unbroken = chosen(tmp_path / "once", False)
+    assert unbroken == chosen(tmp_path / "often", True)
+    assert len({repr(point) for point in unbroken}) == 6

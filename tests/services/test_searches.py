@@ -51,7 +51,7 @@ def test_a_search_is_read_from_its_folder(studio):
     found = searches.newest(studio.library, studio.jobs, who)
     assert (found.state, found.minutes, found.base, found.kept_back) == ("interrupted", 10, BASE, 3)
     assert [trial.state for trial in found.trials] == ["finished", "broken"], "nobody is teaching it any more"
-    assert (found.phase, found.share) == ("Learning by recipe 2", 0.5)
+    assert (found.phase, found.share) == ("Learning by recipe 2", 0.1)
     stage.searched(folder, ("running", None, 2e-4), alive=True)
     assert searches.newest(studio.library, studio.jobs, who).trials[0].state == "running"
     assert studio.jobs.running() == folder

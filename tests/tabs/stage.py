@@ -77,7 +77,7 @@ def searched(folder, *trials, alive=False, ended=()):
         for state, loss, rate in trials
     ]
     (folder / "trials.json").write_text(json.dumps({"spent": 60.0, "trials": rows}))
-    events = [{"kind": "phase", "at": 1.0, "text": f"Learning by recipe {len(rows)}", "share": 0.5}]
+    events = [{"kind": "phase", "at": 1.0, "text": f"Learning by recipe {len(rows)}"}]
     events += [{"kind": kind, "at": 2.0} for kind in ended]
     (folder / "events.jsonl").write_text("".join(json.dumps(event) + "\n" for event in events))
     born = psutil.Process().create_time() if alive else 1.0
