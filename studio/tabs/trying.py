@@ -100,8 +100,7 @@ def a_lesson(studio: Studio, persona_id: str, model_id: str, preset: Preset, edi
     """Seconds of one lesson by what is chosen; None while that can't be told."""
     here = fits.desk(studio, persona_id, model_id)
     plan = form.chosen(studio, persona_id, model_id, preset, edited, values) if here else None
-    told = form.seconds(studio, model_id, plan, here, form.measured_pace(studio, model_id))
-    return told[0] if told else None
+    return form.seconds(studio, model_id, plan, here, form.measured_pace(studio, model_id))
 
 
 def nothing() -> dict[str, dict[str, Any]]:

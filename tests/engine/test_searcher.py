@@ -28,7 +28,7 @@ def model(tmp_path_factory):
 
 def lay_out(folder, model, *begin_with, lessons=None, minutes=10):
     """A search's folder, as the studio orders one; `begin_with`: what is tried first."""
-    classroom.lay_out(folder, model, train=12, recipe=BASE)
+    classroom.lay_out(folder, model, train=8, recipe=BASE)
     spec = json.loads((folder / "spec.json").read_text("utf-8"))
     more = {"kind": "search", "minutes": minutes, "lessons": lessons or len(begin_with), "space": vars(SPACE), "begin_with": [vars(point) for point in begin_with]}  # fmt: skip
     (folder / "spec.json").write_text(json.dumps(spec | more), "utf-8")
@@ -48,7 +48,7 @@ def seek(folder, **more):
 
 def test_lessons_are_those_of_the_trainer_and_only_their_figures_stay(tmp_path, model):
     first, second, third = seek(lay_out(tmp_path / "search", model, ITSELF, replace(ITSELF, push=2.0), lessons=3))
-    alone = classroom.teach(classroom.lay_out(tmp_path / "lesson", model, train=12, recipe=BASE))
+    alone = classroom.teach(classroom.lay_out(tmp_path / "lesson", model, train=8, recipe=BASE))
     assert first.curve == classroom.story(alone).unseen
     assert first.loss == json.loads((alone / "result.json").read_text("utf-8"))["validation_nll_adapter"]
     assert second.rate == 2e-3 and second.loss != first.loss
