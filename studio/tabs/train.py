@@ -248,7 +248,7 @@ def _wire(
         [parts["model"], parts["folder"]],
         **quiet,
     ).success(**choices).success(**refresh)
-    trying.wire(studio, persona, tab, parts["tries"], parts["model"], parts["pace"], drawer, edited)
+    trying.wire(studio, persona, tab, parts, drawer, edited)
     parts["write"].click(None, js=go("write"))
     parts["hello"].click(None, js=go("chat"))
     parts["see"].click(None, js=SHOW_LESSON)

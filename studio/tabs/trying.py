@@ -129,8 +129,14 @@ def told(studio: Studio, found: Search) -> str:
     failed = studio.jobs.failure(found.folder) if found.state in ("failed", "interrupted") else ""
     ended = "" if found.state == "running" else search.sentence(found.trials, found.base, found.kept_back)
     better = "ok" if found.state != "running" and search.winner(found.trials, found.base) else ""
-    words = "".join(f'<p class="read {mark}">{line}</p>' for line, mark in ((failed, "look"), (ended, better)) if line)
-    return words + picture(found.trials, found.base) + table(found.trials, found.base)
+    words = (spoken(line, mark) for line, mark in ((failed, "look"), (ended, better)) if line)
+    return "".join(words) + picture(found.trials, found.base) + table(found.trials, found.base)
+
+
+def spoken(line: str, mark: str) -> str:
+    """A verdict, its first sentence standing out."""
+    first, dot, rest = line.partition(". ")
+    return f'<p class="read {mark}"><b>{first}{dot.strip()}</b> {rest}</p>'
 
 
 def picture(trials: Sequence[Trial], base: Recipe) -> str:
@@ -172,8 +178,13 @@ def row(trial: Trial, best: bool, own: bool) -> str:
     """One lesson."""
     loss = "–" if trial.loss is None else f"{trial.loss:.2f}"
     marks = "".join(f" <em>{word}</em>" for word, there in (("best", best), ("yours", own)) if there)
-    cells = (f"{trial.rate:.2g}", str(trial.rank), str(trial.passes), loss, STATES[trial.state] + marks)
+    cells = (plain(trial.rate), str(trial.rank), str(trial.passes), loss, STATES[trial.state] + marks)
     return "<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>"
+
+
+def plain(rate: float) -> str:
+    """A step size as it is typed: three figures after the zeros at most, no exponent."""
+    return f"{float(f'{rate:.3g}'):.12f}".rstrip("0")
 
 
 # ---------------------------------------------------------------- the parts
@@ -203,23 +214,16 @@ def build() -> dict[str, Any]:
     return parts
 
 
-def wire(
-    studio: Studio,
-    persona: gr.Radio,
-    tab: gr.Tab,
-    parts: dict[str, Any],
-    model: gr.Radio,
-    pace: gr.Radio,
-    drawer: dict[str, Any],
-    edited: gr.State,
-) -> None:
+def wire(studio: Studio, persona: gr.Radio, tab: gr.Tab, room: dict[str, Any], drawer: dict[str, Any], edited: gr.State) -> None:
     """What happens when something in the fold is pressed."""
     quiet: Any = {"show_progress": "hidden"}
+    parts, model = room["tries"], room["model"]
     fields = list(drawer["fields"].values())
     look: Any = {"fn": bind(seen, studio), "inputs": persona, "outputs": [parts[part] for part in PARTS], "show_progress": "hidden"}
-    wanted = [persona, model, pace, edited]
+    wanted = [persona, model, room["pace"], edited]
     gr.on([tab.select, persona.change], bind(opened, studio), persona, [parts["fold"], parts["used"]], **quiet).success(**look)
-    gr.on([parts["fold"].expand, model.input, pace.input], bind(offers, studio), [*wanted, *fields], parts["minutes"], **quiet)
+    asked = [parts["fold"].expand, model.input, room["pace"].input, room["promise"].change]  # the last: this computer was measured
+    gr.on(asked, bind(offers, studio), [*wanted, *fields], parts["minutes"], **quiet)
     parts["start"].click(bind(start, studio), [*wanted, parts["minutes"], *fields], parts["used"], **quiet).success(**look)
     parts["stop"].click(bind(stop, studio), persona, None, **quiet).success(**look)
     parts["on"].click(bind(go_on, studio), persona, None, **quiet).success(**look)

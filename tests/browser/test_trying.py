@@ -50,9 +50,6 @@ def test_the_best_of_several_recipes_is_taken_into_the_form(studio_with_nib, ope
     expect(rows.nth(1)).to_contain_text("finished", timeout=LONG)
     expect(rows.first).to_contain_text("yours")
 
-    page.reload()
-    choose(page, "Nib")
-    open_tab(page, "Train")
     room.get_by_role("button", name="Stop and keep what is found").click()
     expect(room.get_by_role("button", name="Start trying")).to_be_visible(timeout=LONG)
     expect(room.locator(".trying .read.ok")).to_contain_text("A better recipe was found.")

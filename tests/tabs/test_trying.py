@@ -61,6 +61,7 @@ def test_the_best_fills_the_form(studio, who):
     now = shown(studio, who)
     assert now["use"]["visible"] and not now["tick"]["active"] and not now["on"]["visible"]
     said = now["found"]["value"]
+    assert all(f"<td>{rate}</td>" in said for rate in ("0.0002", "0.0004", "0.0001")), "no exponent"
     assert "2.10 instead of 2.50" in said and said.count("<tr>") == 4 and said.count("<path") == 5
     assert "behind the others" in said and said.count("<em>best</em>") == said.count("<em>yours</em>") == 1
     model, edited, _, *values = trying.use(studio, who)
