@@ -63,7 +63,6 @@ def test_the_best_of_several_recipes_is_taken_into_the_form(studio_with_nib, ope
     shown = [best.nth(n).inner_text() for n in range(3)]
     room.get_by_role("button", name="Use the best one").click()
     expect(room.get_by_text("It is filled in under Choices for experts.")).to_be_visible()
-    room.get_by_role("button", name="Choices for experts").click()
     for name, value in zip(("Step size", "Depth", "Passes"), shown, strict=True):
         expect(number(room, name)).to_have_value(re.compile(".+"))
         assert float(number(room, name).input_value()) == pytest.approx(float(value), rel=0.05)
