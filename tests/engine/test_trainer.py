@@ -9,6 +9,7 @@ import torch
 from safetensors.torch import load_file
 
 from studio.domain import verdict
+from studio.domain.errors import StudioError
 from studio.engine.reporter import Paused, in_words
 from studio.engine.shortage import short_of_memory
 from studio.engine.trainer import share
@@ -225,3 +226,13 @@ def test_two_processes_learn_what_one_learns(tmp_path, model, unbroken):
     assert losses(folder) == pytest.approx(losses(unbroken), abs=1e-4)
     assert [event["step"] for event in journal(folder, "step")] == [event["step"] for event in journal(unbroken, "step")]
     assert len(journal(folder, "done")) == 1
+
+
+def test_a_model_is_not_laid_over_several_processes(tmp_path, model, monkeypatch):
+    """As `accelerate launch --use_fsdp` asks for it: where it can't be done it is said, before anything is loaded."""
+    folder = lay_out(tmp_path / "lesson", model)
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setenv("ACCELERATE_USE_FSDP", "true")
+    with pytest.raises(StudioError, match="without --use_fsdp"):
+        teach(folder)
+    assert not journal(folder, "start")
