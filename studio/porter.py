@@ -69,8 +69,7 @@ def bring(studio: Studio, options: argparse.Namespace, say: Say) -> int:
     if not files:
         raise StudioError("Nothing was brought in: no file is named. Write “studio import” and then the name of a file.")
     learned = [file for file in files if homecoming.recognises(file)]
-    for file in learned:
-        say(homecoming.bring_home(studio.library, studio.models, file).sentence())
+    _bring_home(studio, learned, getattr(options, "dry_run", False), say)
     files = [file for file in files if file not in learned]
     if not files:
         return 0
@@ -128,6 +127,14 @@ def send(studio: Studio, options: argparse.Namespace, say: Say) -> int:
 def _check_place(target: Path) -> None:
     if not target.absolute().parent.is_dir():
         raise StudioError(f"There is no folder {target.absolute().parent}. Nothing was written. Make it first, or choose another place.")
+
+
+def _bring_home(studio: Studio, learned: Sequence[Path], look_only: bool, say: Say) -> None:
+    for file in learned:
+        if look_only:
+            say(f"{file.name} holds what was learned on another machine. This was a look only. Nothing was brought in.")
+        else:
+            say(homecoming.bring_home(studio.library, studio.models, file).sentence())
 
 
 def _speaks(named: str, readings: Sequence[Reading]) -> None:

@@ -144,6 +144,7 @@ def test_a_lesson_goes_to_another_machine_and_comes_home(studio, tmp_path):
     assert code == 0 and said[0].startswith("biscuit-lesson.zip holds the lesson, ")
     learned = {f"{parcels.Q}.lora_A.weight": np.ones((8, 256), np.float32), f"{parcels.Q}.lora_B.weight": np.ones((256, 8), np.float32)}
     parcels.packed(Path("biscuit-lesson.zip").read_bytes(), tmp_path / "learned.zip", **{"adapter_model.safetensors": save(learned)})
+    assert studio("import", "learned.zip", "--dry-run")[1][0].endswith("Nothing was brought in.")
     code, said = studio("import", "learned.zip")
     assert code == 0 and said[0].startswith("Biscuit has learned from ") and "on another machine" in said[0]
     assert studio("import", "learned.zip") == (

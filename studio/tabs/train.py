@@ -261,6 +261,7 @@ def _wire(
     parts["drop"].upload(
         bind(away.bring_home, studio), parts["drop"], [parts["drop"], parts["home"], wants_new], show_progress_on=parts["drop"]
     ).success(**refresh)
+    persona.change(lambda: gr.update(visible=False), None, parts["home"], **quiet)  # it tells of the character before
     parts["write"].click(None, js=go("write"))
     parts["hello"].click(None, js=go("chat"))
     parts["see"].click(None, js=SHOW_LESSON)
