@@ -13,7 +13,7 @@ from studio.tabs import expert
 from studio.tabs.wiring import html, says
 
 LEDE = (
-    "The zip holds all that a lesson needs: your conversations, the model and pace chosen above, and a notebook that leads through it on a rented graphics card. "
+    "The zip holds all that a lesson needs: your conversations, the model and pace you chose, and a notebook that leads through it on a rented graphics card. "
     "It is the one thing here that takes your words off this computer, so give it only to a machine you trust. "
     "What comes back is one file, learned.zip: drop it here, and it stands among the earlier lessons like any other."
 )
@@ -52,6 +52,6 @@ def build() -> tuple[gr.Button, gr.DownloadButton, gr.File, gr.Textbox]:
         with gr.Row(elem_classes="acts"):
             button = gr.Button("Save the zip", size="md", min_width=0, elem_classes=["icon", "i-down"])
         file = gr.DownloadButton("The zip", visible="hidden")
-        drop = gr.File(label="Drop learned.zip here, or choose it", file_types=[".zip"], type="filepath", interactive=True)
+        drop = gr.File(label="Drop learned.zip here, or choose it", file_types=[".zip"], type="filepath", interactive=True, height=150)
         came = says("", "aside", label="What came home", show_label=False, container=False, visible=False)
     return button, file, drop, came
