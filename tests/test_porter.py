@@ -5,10 +5,13 @@ import json
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
+from safetensors.numpy import save
 
 from studio import cli
 from studio.domain.formats import delivery
+from tests.services import parcels
 
 SCRIPT = "Mia: Hello <b>Pip</b>.\nPip: Woof.\n\nMia: Bed.\nPip: No!\n"
 ROWS = '{"messages": [{"role": "user", "content": "x"}, {"role": "assistant", "content": "y"}]}\n{bad\n'
@@ -134,3 +137,18 @@ def test_who_of_several_speakers_is_the_character_can_be_said(studio):
         1,
         ["Nobody called “Ann” speaks in what was named. Nothing was brought in. Those who speak are Tom, Ben."],
     )
+
+
+def test_a_lesson_goes_to_another_machine_and_comes_home(studio, tmp_path):
+    code, said = studio("elsewhere", "biscuit", "--preset", "quick", "--out", ".")
+    assert code == 0 and said[0].startswith("biscuit-lesson.zip holds the lesson, ")
+    learned = {f"{parcels.Q}.lora_A.weight": np.ones((8, 256), np.float32), f"{parcels.Q}.lora_B.weight": np.ones((256, 8), np.float32)}
+    parcels.packed(Path("biscuit-lesson.zip").read_bytes(), tmp_path / "learned.zip", **{"adapter_model.safetensors": save(learned)})
+    assert studio("import", "learned.zip", "--dry-run")[1][0].endswith("Nothing was brought in.")
+    code, said = studio("import", "learned.zip")
+    assert code == 0 and said[0].startswith("Biscuit has learned from ") and "on another machine" in said[0]
+    assert studio("import", "learned.zip") == (
+        1,
+        ["This lesson is here already. Nothing was changed. Look at Earlier lessons, or in their bin."],
+    )
+    assert studio("elsewhere", "biscuit", "--out", "no-such-folder/x.zip")[0] == 1

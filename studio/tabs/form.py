@@ -114,7 +114,7 @@ def measured_pace(studio: Studio, model_id: str) -> float | None:
     folders = [folder for who in studio.library.characters() for folder in studio.library.adapters(who.id)]
     for folder in folders:
         spec, result = lesson.read_json(folder / "spec.json"), lesson.read_json(folder / "result.json")
-        if result.get("steps") and spec["model"] == model_id:
+        if result.get("steps") and spec["model"] == model_id and not spec.get("elsewhere"):
             return float(result["seconds"] / (result["steps"] * spec["recipe"]["batch_size"] * spec["recipe"]["accumulation"]))
     return None
 

@@ -9,9 +9,10 @@ from studio.domain.errors import Busy, NotReady, StudioError
 from studio.domain.training import Preset
 from studio.services import orders
 from studio.services.studio import Studio
-from studio.tabs import continuing, earlier, fits, form, lesson, trying
+from studio.tabs import away, continuing, earlier, fits, form, lesson, trying
 from studio.tabs.wiring import Pick, bind, go, html, says
 
+AWAY = "This lesson was taught on another machine, and its safe copies stayed there. What was learned is kept. Start over, or go on with it there."
 SHOW_LESSON = "() => document.querySelector('#lesson').scrollIntoView({block: 'start'})"
 
 
@@ -36,6 +37,8 @@ def teach(studio: Studio, persona_id: str, model_id: str, preset: Preset, edited
 def go_on(studio: Studio, persona_id: str) -> None:
     """Start the newest lesson again in its own folder: it goes on from its last safe copy."""
     folder = newest(studio, persona_id)
+    if lesson.read_json(folder / "spec.json").get("elsewhere"):
+        raise NotReady(AWAY)
     studio.voice.rest()
     studio.jobs.start("train", folder)
 
@@ -106,6 +109,7 @@ def build(studio: Studio, persona: gr.Radio) -> None:
         with gr.Row(visible=False, elem_classes="two", elem_id="lesson") as parts["lesson"]:
             _curve(parts)
             _voice(parts)
+        parts["pack"], parts["parcel"], parts["drop"], parts["home"] = away.build()
         parts["earlier"] = earlier.build(studio.settings)
     _wire(studio, persona, tab, parts, drawer, (shown, wants_new, edited))
 
@@ -249,6 +253,13 @@ def _wire(
         **quiet,
     ).success(**choices).success(**refresh)
     trying.wire(studio, persona, tab, parts, drawer, edited)
+    parts["pack"].click(
+        bind(away.pack, studio), [persona, parts["model"], parts["pace"], edited, *drawer["fields"].values()], parts["parcel"], **quiet
+    ).success(None, parts["parcel"], None, js=away.TAKE)
+    parts["drop"].upload(
+        bind(away.bring_home, studio), parts["drop"], [parts["drop"], parts["home"], wants_new], show_progress_on=parts["drop"]
+    ).success(**refresh)
+    persona.change(lambda: gr.update(visible=False), None, parts["home"], **quiet)  # it tells of the character before
     parts["write"].click(None, js=go("write"))
     parts["hello"].click(None, js=go("chat"))
     parts["see"].click(None, js=SHOW_LESSON)
