@@ -30,6 +30,8 @@ EXAMPLE_FORMS = {
     "two in a row": ("{{user}}: Hi\n{{user}}: You\n{{char}}: Ho\n{{char}}: Ha", [[("user", "Hi\n\nYou"), ("model", "Ho\n\nHa")]]),
     "empty lines of dialogue": ("{{user}}: Hi\n{{char}}: \n{{user}}: You\n{{char}}: Ho", [[("user", "Hi\n\nYou"), ("model", "Ho")]]),
     "other line ends": ("{{user}}: a\u2028b\x85c\x1cd\n{{char}}: e", [[("user", "a\u2028b\x85c\x1cd"), ("model", "e")]]),
+    "the character first": ("{{char}}: I begin.", [[("model", "I begin.")]]),
+    "no answer": ("{{user}}: Hi\nTansy the Wise: Ho", [[("user", "Hi\nTansy the Wise: Ho")]]),
     "empty blocks": ("<START>\n<START>\n\n<START>\n{{user}}: Hi\n{{char}}: Ho\n<START>", [[("user", "Hi"), ("model", "Ho")]]),
 }
 
@@ -44,14 +46,11 @@ def test_examples_are_read_in_every_form(form):
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("{{char}}: I begin.", "the character speaks first; a conversation here begins with the visitor."),
-        ("She looks up.\n{{char}}: I begin.", "the character speaks first; a conversation here begins with the visitor."),
         ("Nobody is named here.", "no line begins with {{user}}: or {{char}}:, so nobody speaks."),
-        ("{{user}}: Hi\nTansy the Wise: Ho", "the visitor speaks and the character never answers."),
         ("{{user}}: " + "x" * 100_001 + "\n{{char}}: y", "one line is longer than 100,000 characters."),
         ("{{user}}: a\n{{char}}: b\n" * 251, "this conversation has 502 lines; at most 500 fit."),
     ],
-    ids=["character first", "narration first", "nobody", "no answer", "long line", "many lines"],
+    ids=["nobody", "long line", "many lines"],
 )
 def test_an_example_that_can_not_be_kept_gives_a_sentence_and_the_others_stay(text, sentence):
     found = read(f"<START>\n{text}\n<START>\n{{{{user}}}}: Hi\n{{{{char}}}}: Ho")
@@ -62,5 +61,5 @@ def test_an_example_that_can_not_be_kept_gives_a_sentence_and_the_others_stay(te
 def test_words_that_nobody_says_are_named():
     found = read("It rains.\n{{user}}: Hi\n{{char}}: Ho")
     assert sentences(found) == [
-        "a.json, mes_example, example 1: the words before the first {{user}}: belong to nobody. Add them to the visitor's first line in Write."
+        "a.json, mes_example, example 1: the words before the first name belong to nobody. Add them to the first line in Write."
     ]
