@@ -33,7 +33,9 @@ _FIELDS = {"personality", "scenario", "first_mes", "mes_example"}  # one of thes
 _CHOOSE = "Choose a character card as PNG, WebP, JSON or CHARX."
 _EXPORT = "Export the card again from the program it came from."
 _NO_PICTURE = "Choose a picture for the character yourself."
-_OTHERS = {b"\xff\xd8\xff": "a JPEG picture", b"RIFF": "a sound or a film", b"GIF8": "a GIF picture", b"%PDF": "a PDF"}
+_URL_SAFE = str.maketrans("-_", "+/")  # base64 as some programs write it
+_JPEG = b"\xff\xd8\xff"
+_OTHERS = {_JPEG: "a JPEG picture", b"RIFF": "a sound or a film", b"GIF8": "a GIF picture", b"%PDF": "a PDF"}
 
 
 def read(name: str, data: bytes) -> Found:
@@ -41,7 +43,7 @@ def read(name: str, data: bytes) -> Found:
     name = mended(name)
     if data.startswith(png.SIGNATURE):
         return _from_png(name, data)
-    if data.startswith(b"PK"):
+    if data.startswith(b"PK") or (data.startswith(_JPEG) and b"PK\x03\x04" in data and charx.CARD.encode() in data):
         return _from_charx(name, data)
     if webp.recognises(data):
         return _from_webp(name, data)
@@ -180,7 +182,7 @@ def _unpacked(name: str, text: str) -> str:
     """The JSON in a PNG's text: packed as base64, or as it stands."""
     if text.lstrip().startswith("{"):
         return text
-    letters = "".join(text.split()).rstrip("=")
+    letters = "".join(text.split()).rstrip("=").translate(_URL_SAFE)
     try:
         return decoded(name, base64.b64decode(letters + "=" * (-len(letters) % 4), validate=True))
     except ValueError as error:

@@ -14,6 +14,10 @@ from studio.domain.formats.macros import Cast, unfilled
 from studio.domain.formats.spoken import Said, conversation, joined, titled
 
 _START = re.compile("<start>", re.IGNORECASE)
+_HEADING = re.compile(  # “Example Dialog 2: The meeting” on a line of its own, before somebody speaks
+    r"(?:\A|(?<=\n))[ \t#*]*((?:example|sample)?[ ]?(?:dialog(?:ue)?|conversation|example)[ ]#?\d{1,2}\b[^\n]*)\n(?=\s*[^\n:：]{1,60}[:：])",
+    re.IGNORECASE,
+)
 _MARKS: dict[Role, str] = {"user": "{{user}}", "model": "{{char}}"}
 _CURE = "Mend this example in the card, or write it anew in Write."
 
@@ -31,9 +35,10 @@ class Examples:
     def read(self, text: str) -> tuple[Conversation, ...]:
         """All examples in which somebody speaks."""
         found = []
-        for n, block in enumerate((block for block in _START.split(text) if block.strip()), 1):
+        blocks = [one for block in _START.split(text) for one in _headed(block) if one[1].strip()]
+        for n, (title, block) in enumerate(blocks, 1):
             try:
-                found.append(self._conversation(n, block))
+                found.append(self._conversation(n, block, title))
             except BadFile as error:
                 self.skipped.append(Skipped(f"{self.where}, example {n}", str(error), _CURE))
         return tuple(found)
@@ -67,7 +72,7 @@ class Examples:
             (said if talks else around).append(line)
         return "\n".join(around), "\n".join(said)
 
-    def _conversation(self, n: int, block: str) -> Conversation:
+    def _conversation(self, n: int, block: str, title: str = "") -> Conversation:
         before, said = self._said(block)
         if not said:
             raise BadFile("no line begins with {{user}}: or {{char}}:, so nobody speaks.")
@@ -75,7 +80,7 @@ class Examples:
             what, cure = "the words before the first name belong to nobody.", "Add them to the first line in Write."
             self.skipped.append(Skipped(f"{self.where}, example {n}", what, cure))
         self.skipped.extend(unfilled(f"{self.where}, example {n}", "\n".join(text for _, text in said)))
-        return conversation(self.seed, n, titled(said[0][1]), said, self.tags)
+        return conversation(self.seed, n, titled(title or said[0][1]), said, self.tags)
 
     def _said(self, block: str) -> tuple[bool, list[Said]]:
         """Whether there are words that nobody says; and what is said, neighbours joined."""
@@ -89,6 +94,13 @@ class Examples:
                 spoken[-1][1].append(line)
         texts = [(role, self.cast.filled("\n".join(lines))) for role, lines in spoken]
         return bool(texts[0][1]), joined((role, text) for role, text in texts if role and text)
+
+
+def _headed(block: str) -> list[tuple[str, str]]:
+    """A block by the headings in it: each with its own, the first without one where it has none."""
+    first, *others = _HEADING.split(block)
+    headings = [heading.strip(" \t\r*#:") for heading in others[::2]]
+    return [("", first), *zip(headings, others[1::2], strict=True)]
 
 
 def written(conversations: Iterable[Conversation]) -> str:

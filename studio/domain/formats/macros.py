@@ -48,10 +48,10 @@ class Cast:
     @staticmethod
     def marks() -> re.Pattern[str]:
         """What a line begins with when somebody starts to speak in a running text, where a plain name proves nothing."""
-        return re.compile(rf"[ \t]*(?:{_USER}|{_CHAR})[ \t]*:", re.IGNORECASE)
+        return re.compile(rf"[ \t]*(?:{_USER}|{_CHAR})[ \t]*[:：]", re.IGNORECASE)
 
     def speaker(self) -> re.Pattern[str]:
-        """What a line of an example begins with when somebody starts to speak: groups `user` and `char`, one of them empty. “You” is what the
-        first programs called the visitor."""
+        """What a line of an example begins with when somebody starts to speak: groups `user` and `char`, one of them empty. “You” and
+        “User” are what other programs call the visitor."""
         user, char = re.escape(self.user), "|".join(re.escape(name) for name in (self.char, self.name))
-        return re.compile(rf"[ \t]*(?:(?P<user>(?i:{_USER})|{user}|You)|(?P<char>(?i:{_CHAR})|{char}))[ \t]*:")
+        return re.compile(rf"[ \t]*(?:(?P<user>(?i:{_USER})|{user}|You|User)|(?P<char>(?i:{_CHAR})|{char}))[ \t]*[:：]")

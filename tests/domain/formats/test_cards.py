@@ -240,3 +240,12 @@ def test_what_another_program_would_fill_in_is_named():
         f"tansy.json, first_mes: only another program knows what stands for “{{{{time}}}}”, {told}",
         f"tansy.json, mes_example, example 1: only another program knows what stands for “{{{{time}}}}”, {told}",
     ]
+
+
+def test_base64_as_it_stands_in_addresses_is_read():
+    packed = base64.urlsafe_b64encode(json.dumps({**V1, "description": "ÿþ?>" * 9}, ensure_ascii=False).encode()).decode().rstrip("=")
+    picture = io.BytesIO()
+    text = PngImagePlugin.PngInfo()
+    text.add_text("chara", packed)
+    Image.new("RGB", (2, 2)).save(picture, "PNG", pnginfo=text)
+    assert "_" in packed and cards.read("tansy.png", picture.getvalue()).persona.system.startswith("ÿþ?>")

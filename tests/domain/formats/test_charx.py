@@ -123,3 +123,8 @@ def test_a_damaged_archive_says_so():
     torn = bytearray(data)
     torn[60] ^= 0xFF
     assert "“card.json” is damaged." in refusal(bytes(torn))
+
+
+def test_a_card_behind_a_jpeg_is_read_as_risu_writes_it():
+    found = cards.read("tansy.jpeg", b"\xff\xd8\xff\xe0 a picture\xff\xd9" + charx({"assets/icon/images/main.png": MAIN}))
+    assert (found.persona.name, found.kind) == ("Tansy", "Character card V3")

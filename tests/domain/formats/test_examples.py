@@ -23,6 +23,8 @@ def sentences(found):
 EXAMPLE_FORMS = {
     "names": ("Visitor: Hi\nTansy: Ho", [[("user", "Hi"), ("model", "Ho")]]),
     "the first programs": ("You: Hi\nTansy : Ho", [[("user", "Hi"), ("model", "Ho")]]),
+    "Chinese colons": ("{{user}}：你好\n{{char}}：嗯。", [[("user", "你好"), ("model", "嗯。")]]),
+    "User": ("<START>\nUser: Hi\nTansy: Ho", [[("user", "Hi"), ("model", "Ho")]]),
     "old macros": ("<start>\n<USER>: Hi\n<BOT>: Ho", [[("user", "Hi"), ("model", "Ho")]]),
     "no space": ("<START>{{user}}:Hi\n{{char}}:Ho", [[("user", "Hi"), ("model", "Ho")]]),
     "windows lines": ("<START>\r\n{{user}}: Hi\r\n\r\n{{char}}: Ho\r\n", [[("user", "Hi"), ("model", "Ho")]]),
@@ -63,3 +65,15 @@ def test_words_that_nobody_says_are_named():
     assert sentences(found) == [
         "a.json, mes_example, example 1: the words before the first name belong to nobody. Add them to the first line in Write."
     ]
+
+
+def test_headings_begin_new_examples_and_name_them():
+    found = read(
+        "Example Dialog 1: The first day\n\n{{user}}: Hi.\n\n{{char}}: Welcome!\n\n**Example Dialogue 2: A review**\n{{user}}: Well?\n"
+        "{{char}}: A seven.\nExample 3 is better, they say.\n"
+    )
+    assert [(c.title, said(c)) for c in found.conversations] == [
+        ("Example Dialog 1: The first day", [("user", "Hi."), ("model", "Welcome!")]),
+        ("Example Dialogue 2: A review", [("user", "Well?"), ("model", "A seven.\nExample 3 is better, they say.")]),
+    ]
+    assert found.skipped == ()
