@@ -6,7 +6,7 @@ const LIMIT = 1_000_000;                             // characters; a browser gi
 const WINDOW = "persona-studio:window", COPY = /^persona-studio:(draft|kept):/;
 const locked = name => `${WINDOW}:${name}`;
 const hold = name => new Promise(held => {
-  navigator.locks.request(locked(name), { ifAvailable: true }, lock => { held(Boolean(lock)); return lock && new Promise(() => {}); });
+  navigator.locks.request(locked(name), { ifAvailable: true }, lock => { held(Boolean(lock)); return lock && new Promise(() => {}); }).catch(() => held(false));
 });
 /** This window's name: the one of before over a reload, a new one where a duplicated window still has that. */
 async function named() {

@@ -365,7 +365,11 @@ def test_two_windows_keep_their_own_words_and_both_are_found_when_they_are_gone(
     one.route("**/studio/save", lambda route: route.abort())
     one.keyboard.type(" One window.")
     one.get_by_text("Not saved", exact=True).wait_for()
-    other = write(open_page(own_studio.url, context))
+    with one.expect_popup() as opened:
+        one.evaluate("() => { window.open(location.href); }")
+    other = write(opened.value)
+    name = "sessionStorage.getItem('persona-studio:window')"
+    assert one.evaluate(name) != other.evaluate(name)  # though it began with a copy of the first one's session
     go_to(other, made, 1)
     expect(lines(other).last).to_be_focused()
     assert lines(other).last.input_value() == "Is it dinner?"  # the words of a window that lives are left to it
