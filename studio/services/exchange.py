@@ -18,22 +18,8 @@ from studio.services.library import Library
 from studio.settings import Settings
 
 PASTED = "pasted text"
-ENDINGS = (
-    *parquet.ENDINGS,
-    ".json",
-    ".jsonl",
-    ".ndjson",
-    ".csv",
-    ".tsv",
-    ".txt",
-    ".png",
-    ".webp",
-    ".jpeg",
-    ".charx",
-    ".yaml",
-    ".yml",
-    ".zip",
-)
+_CARDS = (".png", ".webp", ".jpeg", ".charx", ".byaf", ".yaml", ".yml")
+ENDINGS = (*parquet.ENDINGS, ".json", ".jsonl", ".ndjson", ".csv", ".tsv", ".txt", ".zip", *_CARDS)
 MOST_FILES = 1_000  # of one folder
 _ABOUT = {"dataset_info.json", "dataset_infos.json", *parquet.SAVED}  # what a data set says of itself
 _LAST = "arrived.json"

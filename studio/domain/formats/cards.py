@@ -16,13 +16,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import PurePath
 from typing import Any
+from zipfile import ZipFile
 
 from studio.domain.conversation import Conversation
 from studio.domain.errors import BadFile
-from studio.domain.formats import charx, older, plainyaml, png, webp
+from studio.domain.formats import backyard, charx, older, plainyaml, png, webp
 from studio.domain.formats.card_fields import Card, written
 from studio.domain.formats.found import Found, Skipped
-from studio.domain.formats.source import WHOLE, Refused, Unreadable, decoded, mended, parsed
+from studio.domain.formats.source import WHOLE, Refused, Unreadable, decoded, mended, parsed, shown
 from studio.domain.formats.spoken import digest
 from studio.domain.persona import Persona
 
@@ -201,13 +202,45 @@ def _from_charx(name: str, data: bytes) -> Found:
         raise Refused(where, str(error), _CHOOSE) from error
     except _NoCard as error:
         raise Refused(error.within(where), str(error), _CHOOSE) from error
-    found, path = card.read(), card.icon()
+    return _with_picture(card.read(), archive, card.icon(), f"{name}, assets, main icon")
+
+
+def read_backyard(name: str, data: bytes) -> Found:
+    """The first character in an archive of Backyard AI, and what was said with it."""
+    name = mended(name)
+    archive = charx.opened(name, data)
+    manifest = _object(name, archive, backyard.MANIFEST)
+    people = backyard.paths(manifest, "characters")
+    if not people:
+        raise Refused(f"{name}, {backyard.MANIFEST}, characters", "no character is named there.", _EXPORT)
+    character = _object(name, archive, people[0])
+    scenarios = [_object(name, archive, path) for path in backyard.paths(manifest, "scenarios")]
+    found = Card(name, digest(data), "of Backyard AI", backyard.card(character, scenarios), called=backyard.CALLED).read()
+    others = Skipped(f"{name}, {backyard.MANIFEST}, characters", "only the first of several characters came in.", "Export each by itself.")
+    found = replace(found, skipped=(*found.skipped, *[others][: len(people) - 1]))
+    return _with_picture(found, archive, backyard.picture(character, people[0]), f"{name}, images, item 1")
+
+
+def _object(name: str, archive: ZipFile, path: str) -> dict[str, Any]:
+    where = f"{name}, {shown(path)}"
+    try:
+        value = parsed(decoded(where, charx.taken(archive, path)))
+    except charx.NotTaken as error:
+        raise Refused(where, str(error), _EXPORT) from error
+    except Unreadable as error:
+        raise Refused(f"{where}, {error.place}", str(error), _EXPORT) from error
+    if not isinstance(value, dict):
+        raise Refused(where, "this is not a group of fields.", _EXPORT)
+    return value
+
+
+def _with_picture(found: Found, archive: ZipFile, path: str, where: str) -> Found:
     if not path:
         return found
     try:
-        return _pictured(found, png.chunks(name, charx.taken(archive, path)), f"{name}, assets, main icon")
+        return _pictured(found, png.chunks(where, charx.taken(archive, path)), where)
     except BadFile:
-        odd = Skipped(f"{name}, assets, main icon", "there is no PNG picture at the path given there.", _NO_PICTURE)
+        odd = Skipped(where, "there is no PNG picture at the path given there.", _NO_PICTURE)
         return replace(found, skipped=(*found.skipped, odd))
 
 

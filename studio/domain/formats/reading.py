@@ -71,11 +71,6 @@ def _refuse_book(name: str, data: bytes, character: str) -> Found:
     raise Refused(f"{name}, entries", what, "Choose the card of that character, or write what matters under its facts in Write.")
 
 
-def _refuse_backyard(name: str, data: bytes, character: str) -> Found:
-    what = "this is an archive of Backyard AI, which the studio can't open."
-    raise Refused(f"{name}, {WHOLE}", what, "Export the character there as a character card (PNG), and choose that.")
-
-
 def read_rows(name: str, data: bytes, character: str = "") -> Found:
     """JSON, every row in whatever dialect it is."""
     return gather(name, data, markup.settled(entries(rows.values(name, decoding.text(name, data)), _DIALECTS, character)))
@@ -85,7 +80,7 @@ def read_rows(name: str, data: bytes, character: str = "") -> Found:
 READERS = (
     Reader("a character card (PNG, WebP, JSON or CHARX)", lambda f: f.data.startswith(_PICTURES), lambda n, d, c: cards.read(n, d)),
     Reader("a persona package", lambda f: package.recognises(f.data), lambda n, d, c: package.read(n, d)),
-    Reader("", lambda f: f.data.startswith(_ZIP) and f.ends(".byaf"), _refuse_backyard),
+    Reader("", lambda f: f.data.startswith(_ZIP) and f.ends(".byaf"), lambda n, d, c: cards.read_backyard(n, d)),
     Reader("", lambda f: f.data.startswith(_ZIP) and b"card.json" in f.data, lambda n, d, c: cards.read(n, d)),
     Reader("", lambda f: is_card(f.first) or _greets(f.first), lambda n, d, c: cards.read(n, d)),
     Reader("a character of text-generation-webui (YAML)", lambda f: f.ends(*cards.YAML), lambda n, d, c: cards.read(n, d)),

@@ -1,8 +1,11 @@
 """The examples inside a card become conversations."""
 
 import json
+import re
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from studio.domain.formats import cards
 
@@ -77,3 +80,20 @@ def test_headings_begin_new_examples_and_name_them():
         ("Example Dialogue 2: A review", [("user", "Well?"), ("model", "A seven.\nExample 3 is better, they say.")]),
     ]
     assert found.skipped == ()
+
+
+@settings(max_examples=80, deadline=None)
+@given(
+    st.lists(
+        st.sampled_from(["{{user}}: %s", "{{char}}: %s", "%s", "[%s]", "  %s", "", "<START>", "{{char}}:%s <START> {{user}}: %s"]),
+        max_size=12,
+    )
+)
+def test_no_word_of_a_description_is_lost_wherever_talk_stands_in_it(forms):
+    words = [f"w{n}" for n in range(2 * len(forms))]
+    lines = [form % tuple(words[2 * n : 2 * n + form.count("%s")]) for n, form in enumerate(forms)]
+    card = {"spec": "chara_card_v2", "spec_version": "2.0", "data": {"name": "Tansy", "description": "\n".join(lines), "first_mes": "Hi."}}
+    found = cards.read("a.json", json.dumps(card).encode())
+    told = " ".join([found.persona.system, *(turn.text for c in found.conversations for turn in c.turns)])
+    assert [word for line in lines for word in re.findall(r"w\d+", line) if not re.search(rf"\b{word}\b", told)] == []
+    assert all(c.turns[0].role == "user" and len(c.turns) > 1 for c in found.conversations)

@@ -298,10 +298,3 @@ def test_a_world_book_without_its_character_says_what_it_is(book):
     with pytest.raises(BadFile) as caught:
         reading.read("woods.json", json.dumps(book, indent=1).encode())
     assert str(caught.value).startswith("woods.json, entries: this is a world book: facts that belong to a character, and no character")
-
-
-def test_an_archive_of_backyard_ai_says_how_to_bring_its_character():
-    with pytest.raises(
-        BadFile, match=r"^bot\.byaf, the whole file: this is an archive of Backyard AI.*Export the character there as a character card"
-    ):
-        reading.read("bot.byaf", b"PK\x03\x04 and so on")
