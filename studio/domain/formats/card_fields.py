@@ -118,7 +118,8 @@ class _Running:
 
     def without_examples(self, fields: Fields, name: str, text: str, field: str = "") -> str:
         """The same, without the examples in it; `field` is the card's, where the text stands further inside."""
-        reader = examples.Examples(f"{fields.where}, {name}", f"{self._seed}:{fields.where}, {name}", self.cast, self._tags, fields.skipped)
+        seed = f"{self._seed}:{name}:{len(self.spoken)}"
+        reader = examples.Examples(f"{fields.where}, {name}", seed, self.cast, self._tags, fields.skipped)
         rest, found = reader.apart(text)
         self.spoken += found
         self._with_examples |= {field or name} if found else set()

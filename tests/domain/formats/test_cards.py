@@ -222,6 +222,7 @@ def test_talk_inside_the_description_and_the_book_becomes_conversations():
     ]
     assert found.persona.system == '[Tansy = "dry", "kind"]\n\n[Genre: cosy]'
     assert found.persona.facts == ("The tea is nettle tea.\nTansy: Drink it.",)
+    assert [c.id for c in found.conversations] == [c.id for c in cards.read("renamed.json", as_json(card)).conversations]
     assert dict(found.mapping)["description"] == "the instructions, and the line under the name, and conversations"
 
 
