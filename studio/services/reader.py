@@ -22,7 +22,6 @@ LONGEST_LESSON = 4096  # tokens a preset lets one conversation have
 PAUSE = 1.0  # seconds between two looks at whether something was written
 KEPT = 6  # readings kept; the oldest goes first
 REMEMBERED = 2  # characters whose conversations are remembered one by one
-AT_ONCE = 256  # texts counted together
 COUNT = "tokens"
 Wanted = tuple[str, str | None]  # a character and a model
 
@@ -96,11 +95,8 @@ class Reader:
         return known
 
     def _counts(self, form: Form | None, conversations: Sequence[Conversation]) -> list[int]:
-        """The tokens of each of these; a few texts at a time, because together they are as long as all that was written."""
-        if form is None:
-            return []
-        parts = (conversations[at : at + AT_ONCE] for at in range(0, len(conversations), AT_ONCE))
-        return [count for part in parts for count in self._models.counts(form.model, list(map(form.text, part)))]
+        """The tokens of each of these."""
+        return self._models.counts(form.model, map(form.text, conversations)) if form else []
 
     def _sizes(self, form: Form | None, conversations: Sequence[Conversation], notes: Notes) -> Sizes:
         if form is None:
