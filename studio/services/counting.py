@@ -9,7 +9,7 @@ from typing import Any
 from tokenizers import Tokenizer
 from tokenizers.models import BPE
 
-AT_ONCE = 256  # texts counted together: enough to keep every core busy, and little to remember
+AT_ONCE = 2048  # texts counted together: enough to keep every core busy, and little to remember
 BLANK = "\u2581"  # stands for a blank in Gemma's vocabulary
 _CUT = "\0"
 _BLANKS = {"type": "Replace", "pattern": {"String": " "}, "content": BLANK}
