@@ -58,17 +58,24 @@ USUAL = {traits: traits for mark in ("", *MARKS.values()) for traits in [Traits(
 class Reply(NamedTuple):
     """One line the character says, and where."""
 
-    place: Place
+    spoken: Conversation
+    n: int  # which line of it
     said: Sequence[int]  # its words, each as its number
     traits: Traits
 
+    @property
+    def place(self) -> Place:
+        """Where it stands."""
+        return self.spoken.id, self.spoken.title, self.n
 
-def read(conversations: Iterable[Conversation], notes: Notes | None = None) -> list[Finding]:
+
+def read(conversations: Sequence[Conversation], notes: Notes | None = None) -> list[Finding]:
     """Every habit worth a look."""
     notes = notes or Notes()
     names = notes.numbers.names
     telling = frozenset(notes.numbers[word] for word in assistantisms.PATTERNS)
-    replies = [reply for c in conversations for reply in _replies(c, notes, telling)]
+    noted = [notes.of(c, "habits", None, partial(_traits, said=notes.said(c), telling=telling, names=names)) for c in conversations]
+    replies = [reply for c, traits in zip(conversations, noted, strict=True) for reply in _replies(c, notes.said(c), traits)]
     starts = _starts(replies, names)
     return [
         *starts,
@@ -83,13 +90,13 @@ def read(conversations: Iterable[Conversation], notes: Notes | None = None) -> l
     ]
 
 
-def _replies(spoken: Conversation, notes: Notes, telling: frozenset[int]) -> Iterator[Reply]:
-    said = notes.said(spoken)
-    for n, traits in notes.of(spoken, "habits", None, partial(_traits, said=said, telling=telling, names=notes.numbers.names)):
-        yield Reply((spoken.id, spoken.title, n), said.line(n), traits)
+def _replies(spoken: Conversation, said: Said, noted: Iterable[Traits]) -> Iterator[Reply]:
+    places = (n for n, turn in enumerate(spoken.turns) if turn.role == "model")
+    return (Reply(spoken, n, said.line(n), traits) for n, traits in zip(places, noted, strict=True))
 
 
-def _traits(spoken: Conversation, said: Said, telling: frozenset[int], names: Sequence[str]) -> tuple[tuple[int, Traits], ...]:
+def _traits(spoken: Conversation, said: Said, telling: frozenset[int], names: Sequence[str]) -> tuple[Traits, ...]:
+    """What can be seen in each of its replies."""
     found, whole = [], " ".join(spoken.replies)
     layout, stage = _near(whole, _LAYOUT), _near(whole, _STAGE)
     for n, turn in enumerate(spoken.turns):
@@ -98,7 +105,7 @@ def _traits(spoken: Conversation, said: Said, telling: frozenset[int], names: Se
             heard = [] if telling.isdisjoint(line) else [names[word] for word in line if word in telling]
             phrase = assistantisms.phrase(turn.text, heard) if heard else ""
             traits = Traits(_mark(turn.text), phrase, _holds(turn.text, layout), _holds(turn.text, stage), _has_emoji(turn.text))
-            found.append((n, USUAL.get(traits, traits)))
+            found.append(USUAL.get(traits, traits))
     return tuple(found)
 
 

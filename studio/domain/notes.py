@@ -37,7 +37,7 @@ class Said(NamedTuple):
     """The words of a conversation as numbers, and where each of its lines ends among them."""
 
     words: "array[int]"
-    ends: tuple[int, ...]
+    ends: "array[int]"
 
     def line(self, n: int) -> "array[int]":
         """The words of one line."""
@@ -100,4 +100,5 @@ class Notes:
 
     def _numbered(self, spoken: Conversation) -> Said:
         lines = [words(turn.text) for turn in spoken.turns]
-        return Said(array("I", list(map(self.numbers.__getitem__, chain.from_iterable(lines)))), tuple(accumulate(map(len, lines))))
+        numbers = array("I", list(map(self.numbers.__getitem__, chain.from_iterable(lines))))
+        return Said(numbers, array("I", accumulate(map(len, lines))))

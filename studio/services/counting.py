@@ -26,15 +26,15 @@ class Counting:
 
     def counts(self, texts: Iterable[str]) -> Iterator[int]:
         """Number of tokens in each text, none of them special unless it stands there."""
-        known, rest = dict[str, int](), iter(texts)
+        known, rest = _Known(), iter(texts)
         while some := list(islice(rest, AT_ONCE)):
             if self._marks is None:
                 yield from self._whole(some)
                 continue
-            taken = list(map(self._pieces, some))
-            new = list(set(chain.from_iterable(taken)) - known.keys())
+            told = [known.of(self._pieces(text)) for text in some]
+            new = known.met()
             known.update(zip(new, self._whole(new), strict=True))
-            yield from (sum(map(known.__getitem__, pieces)) for pieces in taken)
+            yield from (count + sum(map(known.__getitem__, unknown)) for count, unknown in told)
 
     def _whole(self, texts: list[str]) -> Iterator[int]:
         return map(len, self.tokenizer.encode_batch_fast(texts, add_special_tokens=False))
@@ -44,6 +44,28 @@ class Counting:
         if self._marks is None or BLANK in text or _CUT in text:
             return [text]
         return _CUT.join(self._marks.split(text)).replace(" ", f"{_CUT} ").replace(f" {_CUT}", " ").split(_CUT)
+
+
+class _Known(dict[str, int]):
+    """The tokens of pieces; those that are not known yet are remembered, and have none so far."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._new: list[str] = []
+
+    def __missing__(self, piece: str) -> int:
+        self._new.append(piece)
+        return 0
+
+    def of(self, pieces: Iterable[str]) -> tuple[int, list[str]]:
+        """The tokens of those that are known, and the others."""
+        begun = len(self._new)
+        return sum(map(self.__getitem__, pieces)), self._new[begun:]
+
+    def met(self) -> list[str]:
+        """The pieces that were not known, each once; they are met no more."""
+        met, self._new = list(dict.fromkeys(self._new)), []
+        return met
 
 
 def is_by_word(tokenizer: Tokenizer, marks: Sequence[str]) -> bool:

@@ -17,6 +17,7 @@ from studio.services.gathered import Gathered
 from studio.services.library import Library
 from studio.services.models import Models
 from studio.services.nearly import twins
+from studio.services.returning import give_back
 
 LONGEST_LESSON = 4096  # tokens a preset lets one conversation have
 PAUSE = 1.0  # seconds between two looks at whether something was written
@@ -66,7 +67,9 @@ class Reader:
             known = self._readings.get(wanted)
             if known and known[0] == stamp:
                 return known[1]
+            give_back()
             reading = self._read(persona_id, model_id)
+            give_back()
             self._readings.pop(wanted, None)
             self._readings[wanted] = (stamp, reading)
             for old in list(self._readings)[:-KEPT]:
