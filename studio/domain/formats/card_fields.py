@@ -132,6 +132,12 @@ class _Running:
 
 def written(persona: Persona, conversations: Sequence[Conversation], greetings: Sequence[str]) -> dict[str, Any]:
     """The fields a card V2 has, every one of them; V3 only adds to them."""
+    kept = {own.KEY: own.written(persona, conversations, greetings)}
+    return {**plain(persona, conversations, greetings, examples.written(conversations)), "extensions": kept}
+
+
+def plain(persona: Persona, conversations: Sequence[Conversation], greetings: Sequence[str], example: str) -> dict[str, Any]:
+    """The same with nothing in them but what every program reads, and these examples."""
     tagged = [c.tags for c in conversations] or [()]
     book = {"extensions": {}, "entries": [_entry(n, fact) for n, fact in enumerate(persona.facts)]}
     return {
@@ -140,7 +146,7 @@ def written(persona: Persona, conversations: Sequence[Conversation], greetings: 
         "personality": "\n".join(persona.voice),
         "scenario": "",
         "first_mes": persona.greeting,
-        "mes_example": examples.written(conversations),
+        "mes_example": example,
         "creator_notes": persona.description,
         "system_prompt": "",
         "post_history_instructions": "",
@@ -149,7 +155,7 @@ def written(persona: Persona, conversations: Sequence[Conversation], greetings: 
         "creator": "",
         "character_version": "",
         **({"character_book": book} if persona.facts else {}),
-        "extensions": {own.KEY: own.written(persona, conversations, greetings)},
+        "extensions": {},
     }
 
 

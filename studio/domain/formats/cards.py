@@ -12,7 +12,7 @@ otherwise: outer spaces, empty lines of dialogue, <START>, {{macros}}, and lines
 import base64
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import PurePath
 from typing import Any
@@ -20,8 +20,8 @@ from zipfile import ZipFile
 
 from studio.domain.conversation import Conversation
 from studio.domain.errors import BadFile
-from studio.domain.formats import backyard, charx, older, plainyaml, png, webp
-from studio.domain.formats.card_fields import Card, written
+from studio.domain.formats import backyard, charx, examples, older, plainyaml, png, webp
+from studio.domain.formats.card_fields import Card, plain, written
 from studio.domain.formats.found import Found, Skipped
 from studio.domain.formats.source import WHOLE, Refused, Unreadable, decoded, mended, parsed, shown
 from studio.domain.formats.spoken import digest
@@ -68,9 +68,13 @@ def card_v3(persona: Persona, conversations: Sequence[Conversation], greetings: 
     return json.dumps(_v3(written(persona, conversations, greetings)), ensure_ascii=False, indent=2)
 
 
-def card_for_others(persona: Persona, conversations: Sequence[Conversation]) -> str:
-    """A card V3 as JSON with nothing in it but what every program reads."""
-    return json.dumps(_v3({**written(persona, conversations, ()), "extensions": {}}), ensure_ascii=False, indent=2)
+def card_for_others(persona: Persona, conversations: Sequence[Conversation]) -> Iterator[bytes]:
+    """A card V3 as JSON with nothing in it but what every program reads; piece by piece, because it can be as large as all that was written."""
+    field = '"mes_example": "'
+    before, after = json.dumps(_v3(plain(persona, conversations, (), "")), ensure_ascii=False, indent=2).split(field)
+    yield f"{before}{field}".encode()
+    yield from (json.dumps(piece, ensure_ascii=False)[1:-1].encode() for piece in examples.pieces(conversations))
+    yield after.encode()
 
 
 def card_v2_png(persona: Persona, conversations: Sequence[Conversation], picture: bytes = b"", greetings: Sequence[str] = ()) -> bytes:

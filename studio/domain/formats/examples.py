@@ -4,7 +4,7 @@ Source: Character Card V1 Specification, “mes_example”, https://github.com/m
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from studio.domain.conversation import Conversation, Role
@@ -105,5 +105,14 @@ def _headed(block: str) -> list[tuple[str, str]]:
 
 def written(conversations: Iterable[Conversation]) -> str:
     """Conversations as examples. Empty lines of dialogue and outer spaces are left out: there they are layout."""
-    blocks = (["<START>", *(f"{_MARKS[t.role]}: {t.text.strip()}" for t in c.turns if t.text.strip())] for c in conversations if c.words)
-    return "\n".join("\n".join(block) for block in blocks)
+    return "".join(pieces(conversations))
+
+
+def pieces(conversations: Iterable[Conversation]) -> Iterator[str]:
+    """The same, one example after the other."""
+    begun = False
+    for spoken in conversations:
+        if spoken.words:
+            lines = (f"{_MARKS[turn.role]}: {turn.text.strip()}" for turn in spoken.turns if turn.text.strip())
+            yield "\n" * begun + "\n".join(("<START>", *lines))
+            begun = True

@@ -48,18 +48,19 @@ _MOST_NAMED = 20  # strange entries that are told of one by one
 def written(persona: Persona, conversations: Sequence[Conversation], picture: bytes = b"", ending: str = ".png") -> bytes:
     """The package of a character."""
     entries = {
-        MARK: _json({"format": KIND, "version": VERSION}),
-        SHEET: _json(persona.to_dict()),
-        DIALOGUE: "".join(f"{c.body()}\n" for c in conversations).encode(),
-        **({f"{PORTRAIT}{ending}": picture} if picture else {}),
-        CARD: cards.card_for_others(persona, conversations).encode(),
+        MARK: [_json({"format": KIND, "version": VERSION})],
+        SHEET: [_json(persona.to_dict())],
+        DIALOGUE: (f"{c.body()}\n".encode() for c in conversations),
+        **({f"{PORTRAIT}{ending}": [picture]} if picture else {}),
+        CARD: cards.card_for_others(persona, conversations),
     }
     file = BytesIO()
     with zipfile.ZipFile(file, "w") as archive:
         for name, content in entries.items():
             entry = zipfile.ZipInfo(name, _DATE)
             entry.create_system = 3  # else it would tell the system it was made on
-            archive.writestr(entry, content, zipfile.ZIP_STORED)
+            with archive.open(entry, "w") as inside:
+                inside.writelines(content)
     return file.getvalue()
 
 
