@@ -62,7 +62,11 @@ def heard_by(events: Iterable[Event], persona_id: str) -> list[Event]:
 
 def measured_on(events: Iterable[Event], persona_id: str) -> list[Event]:
     """The journal with this character's answers and its own validation losses."""
-    return [{**event, "loss": event["each"][persona_id]} if persona_id in event.get("each", {}) else event for event in heard_by(events, persona_id)]
+    return [_own(event, persona_id) for event in heard_by(events, persona_id) if persona_id in event.get("each", {persona_id: 0})]
+
+
+def _own(event: Event, persona_id: str) -> Event:
+    return {**event, "loss": event["each"][persona_id]} if "each" in event else event
 
 
 def listed(names: Sequence[str]) -> str:
@@ -75,8 +79,8 @@ def company(names: Sequence[str]) -> str:
     return f"with {listed(names)}" if names else ""
 
 
-def told(spec: Mapping[str, Any], events: Iterable[Event]) -> str:
-    """Who learns together, and how surprised each is by its own unseen conversations now and was before; empty for a lesson of one."""
+def told(spec: Mapping[str, Any], events: Iterable[Event], step: int | None = None) -> str:
+    """Who learns together, and how surprised each is by its own unseen conversations now (or at a step) and was before; empty for a lesson of one."""
     members = spec.get("company", ())
     if not members:
         return ""
@@ -84,7 +88,7 @@ def told(spec: Mapping[str, Any], events: Iterable[Event]) -> str:
     sentence = f"{listed([member['name'] for member in members])} learn together."
     if not looks:
         return sentence
-    first, last = looks[min(looks)], looks[max(looks)]
+    first, last = looks[min(looks)], looks[step if step in looks else max(looks)]
     each = [_figure(member["name"], first.get(member["persona_id"]), last.get(member["persona_id"]), len(looks) > 1) for member in members]
     return f"{sentence} How surprised each is by its own unseen conversations: {'; '.join(filter(None, each))}."
 

@@ -48,7 +48,9 @@ class Lesson:
     dialect: gemma.Dialect
     train: list[Source]
     validation: list[Source]
-    whose: dict[str, tuple[str, str]] = field(default_factory=dict)  # in a lesson for several: conversation -> its character and system text
+    whose: dict[str, tuple[str, str]] = field(
+        default_factory=dict
+    )  # in a lesson for several: conversation -> its character and system text
 
     @property
     def speakers(self) -> list[Speaker]:

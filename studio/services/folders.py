@@ -51,9 +51,12 @@ class Folders:
         """
         self._folder("removed")
         with self._refusals():
-            if persona_id and set(self._owners(folder)) != {persona_id}:
-                self.write_json(folder / LEFT, {**self.read_json(folder / LEFT, {}), persona_id: now})
-                return
+            owners = together.owners(self.read_json(folder / "spec.json", {}))
+            if persona_id and len(owners) > 1:
+                left = {**self.read_json(folder / LEFT, {}), persona_id: now}
+                self.write_json(folder / LEFT, left)
+                if set(owners) - set(left):
+                    return
             self.write_json(folder / BINNED, {"at": now})
             os.replace(folder, self._folder("removed/adapters") / folder.name)
 
@@ -127,10 +130,6 @@ class Folders:
         left = self.read_json(folder / LEFT, {}).get(persona_id) if "company" in spec else None
         whole = folder.parent.parent.name == "removed"
         return left != 0 and (whole or left is not None) if binned else left is None
-
-    def _owners(self, folder: Path) -> list[str]:
-        """The characters that still have a lesson in sight."""
-        return [who for who in together.owners(self.read_json(folder / "spec.json", {})) if who not in self.read_json(folder / LEFT, {})]
 
     def _folder(self, name: str) -> Path:
         with self._refusals():

@@ -50,9 +50,7 @@ def lengths(library: Library, models: Models, persona_id: str, model_id: str) ->
     return known[1]
 
 
-def recipe_for(
-    library: Library, models: Models, persona_id: str, model_id: str, preset: Preset, others: Sequence[str] = ()
-) -> Recipe:
+def recipe_for(library: Library, models: Models, persona_id: str, model_id: str, preset: Preset, others: Sequence[str] = ()) -> Recipe:
     """The recipe a preset means for this character, those that learn with it, and this model."""
     return plan(library, models, model_id, preset, material(library, models, persona_id, model_id, others))
 

@@ -62,7 +62,7 @@ def _run(library: Library, jobs: Jobs, folder: Path, persona_id: str) -> Run:
         folder.name, about.get("name", ""), about.get("note", ""), spec["created"], spec["model"], spec["recipe"], spec["dataset"]["conversations"],
         spec.get("continues", ""), jobs.state(folder), story.step, result.get("seconds") or (rows[-1].seconds if rows else 0.0),
         scores.get(best) if best is not None else None, best, (folder / "adapter_model.safetensors").is_file(), tuple(scores.items()),
-        _takes(story, spec), _unseen(folder, persona_id), together.beside(whole, persona_id), blend.told(spec) if spec["kind"] == blend.KIND else "",
+        _takes(story, spec), _unseen(folder, persona_id), together.beside(whole, persona_id), blend.told(spec) if spec.get("kind") == blend.KIND else "",
     )  # fmt: skip
 
 

@@ -1,5 +1,6 @@
 """Train: choose a model and a pace, press once, and listen to the voice arrive."""
 
+from collections.abc import Sequence
 from typing import Any, get_args
 
 import gradio as gr
@@ -9,7 +10,7 @@ from studio.domain.errors import Busy, NotReady, StudioError
 from studio.domain.training import Preset
 from studio.services import orders
 from studio.services.studio import Studio
-from studio.tabs import continuing, earlier, expert, fits, form, lesson
+from studio.tabs import blending, continuing, earlier, expert, fits, form, lesson, several
 from studio.tabs.wiring import Pick, bind, go, html, says
 
 SHOW_LESSON = "() => document.querySelector('#lesson').scrollIntoView({block: 'start'})"
@@ -22,16 +23,21 @@ def watch(studio: Studio, persona_id: str | None, model_id: str | None, question
     return [*(gr.skip() if part is None else gr.update(**part) for part in lesson.changed(now, before)), {**before, **now}]
 
 
-def teach(studio: Studio, persona_id: str, model_id: str, preset: Preset, edited: str, *values: Any) -> str:
+def press(studio: Studio, ticked: Sequence[str], persona_id: str, *chosen: Any) -> str:
+    """`teach`, with whoever is ticked to learn in the same lesson."""
+    return teach(studio, persona_id, *chosen, others=several.chosen(studio, persona_id, ticked))
+
+
+def teach(studio: Studio, persona_id: str, model_id: str, preset: Preset, edited: str, *values: Any, others: Sequence[str] = ()) -> str:
     """Order the lesson and start it; returns that nothing new is asked for any more.
 
     The fields count where their writer changed one. Else the pace does: it may have been chosen so lately that they still show the one before.
     """
     if studio.jobs.running():
         raise Busy("The studio is busy with other work already. What you wrote is safe. Wait until that ends, or stop it first.")
-    known = {} if edited == persona_id else form.recipes(studio, persona_id, model_id)
+    known = {} if edited == persona_id else form.recipes(studio, persona_id, model_id, others)
     recipe = known[preset] if preset in known else expert.recipe(values)
-    folder = orders.order_lesson(studio.library, studio.models, persona_id, model_id, preset, recipe)
+    folder = orders.order_lesson(studio.library, studio.models, persona_id, model_id, preset, recipe, others)
     studio.voice.rest()
     studio.jobs.start("train", folder)
     return ""
@@ -111,6 +117,7 @@ def build(studio: Studio, persona: gr.Radio) -> None:
             _curve(parts)
             _voice(parts)
         parts["earlier"] = earlier.build(studio.settings)
+        parts["kept"] = blending.build(studio, persona, tab)
     _wire(studio, persona, tab, parts, drawer, (shown, wants_new, edited))
 
 
@@ -137,6 +144,7 @@ def _before(studio: Studio, persona: gr.Radio, edited: gr.State, parts: dict[str
                 with gr.Row(elem_classes="acts"):
                     parts["download"] = gr.Button("Download", variant="primary", size="lg", min_width=0)
                     parts["halt"] = gr.Button("Stop fetching", size="md", visible=False, elem_classes=["icon", "i-stop"], min_width=0)
+            parts["several"] = several.build()
             drawer = form.build_experts(studio, persona, edited)
         with gr.Column(elem_classes="side", scale=5, min_width=300):
             parts["model"] = gr.Radio(
@@ -173,6 +181,7 @@ def _curve(parts: dict[str, Any]) -> None:
     with gr.Column(elem_classes="main", scale=7, min_width=320):
         parts["head"] = html("")
         parts["words"] = says("", "lede")
+        parts["company"] = says("", "lede", "company", visible=False)
         parts["bar"] = html("")
         with gr.Column(elem_classes="chart", min_width=0):
             with gr.Row(elem_classes="charthead"):
@@ -222,18 +231,24 @@ def _wire(
         "show_progress": "hidden", "concurrency_id": "train", "concurrency_limit": 1,
     }  # fmt: skip
     choices: Any = {
-        "fn": bind(form.form, studio), "inputs": [persona, parts["model"], parts["pace"], edited], "show_progress": "hidden",
+        "fn": bind(form.form, studio), "inputs": [persona, parts["model"], parts["pace"], edited, parts["several"]], "show_progress": "hidden",
         "outputs": [parts["model"], parts["pace"], parts["promise"], parts["fitting"], drawer["named"], *drawer["fields"].values()],
     }  # fmt: skip
     quiet: Any = {"show_progress": "hidden"}
     gr.on([tab.select, persona.change], **choices).success(**refresh)
     tab.select(bind(form.measure, studio), None, None, **quiet).success(**choices)
     parts["measure"].click(bind(form.measure_again, studio), None, None, **quiet).success(**choices)
+    gr.on([tab.select, persona.change], bind(several.offered, studio), [persona, parts["several"]], parts["several"], **quiet)
+    parts["several"].input(**choices)
+    parts["kept"].change(**refresh)
     gr.on([parts["model"].input, parts["pace"].input], lambda: "", None, edited, **quiet).success(**choices).success(**refresh)
     gr.on([field.input for field in drawer["fields"].values()], fresh, persona, edited, **quiet)
     gr.on([parts["timer"].tick, parts["question"].input], **refresh)
     parts["teach"].click(
-        bind(teach, studio), [persona, parts["model"], parts["pace"], edited, *drawer["fields"].values()], wants_new, **quiet
+        bind(teach, studio),
+        [persona, parts["model"], parts["pace"], edited, parts["several"], *drawer["fields"].values()],
+        wants_new,
+        **quiet,
     ).success(**refresh)
     parts["on"].click(bind(go_on, studio), persona, None, **quiet).success(**refresh)
     parts["only_new"].click(bind(continuing.teach_new, studio), persona, wants_new, **quiet).success(**refresh)
