@@ -35,9 +35,9 @@ class Voice:
         """Blend these adapters into a folder and yield the share that is done; the adapter is there only when nobody pressed Stop."""
         with self._turn():
             for share in importlib.import_module("studio.engine.blender").blend(parents, wanted, model_id, folder):
+                yield share
                 if self._stop.is_set():
                     return
-                yield share
 
     @contextmanager
     def _turn(self) -> Iterator[None]:

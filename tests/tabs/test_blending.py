@@ -20,7 +20,7 @@ def studio(library, tmp_path):
 
 @pytest.fixture
 def cast(library):
-    return character(library, "Nib", "You are a dog."), character(library, "Marlow", "You keep a lighthouse.", 30)
+    return character(library, "Nib", "You are a dog."), character(library, "Marlow", "You keep a lighthouse.", 30, ("Who are you?",))
 
 
 # ---------------------------------------------------------------- several at once
