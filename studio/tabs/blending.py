@@ -126,10 +126,9 @@ def keep(studio: Studio, persona_id: str, voices: Sequence[str], method: Method,
     if not said:
         raise NotReady(blends.LISTEN)
     folder = blends.keep(studio.library, studio.models, persona_id, _wanted(voices, method, weights), said)
-    name = studio.library.character(persona_id).persona.name
     return Desk(
         keep=gr.update(interactive=False),
-        note=note(f"Kept. {name} speaks with this blend in Chat and Export, and it stands under Earlier lessons.", "good"),
+        note=note("Kept. It stands under Earlier lessons, and can be chosen in Chat and Export.", "good"),
         kept=folder.name,
     )
 
