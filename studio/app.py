@@ -1,6 +1,7 @@
 """Puts the studio together: settings, the record of services, the tabs, and the guarded server in front of them."""
 
 import asyncio
+import gc
 import logging
 import mimetypes
 import socket
@@ -122,6 +123,7 @@ def serve(settings: Settings, say: Callable[[str], None]) -> int:
             return 1
         return entrance.lead_to(settings, port, say)
     _write_log(settings)
+    gc.freeze()  # what was loaded to start with stays: nobody has to look for rubbish in it each time that much is made
     studio.reader.follow()
     try:
         _run(studio, say)

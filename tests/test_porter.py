@@ -63,14 +63,18 @@ def test_a_look_says_what_is_understood_and_brings_in_nothing(studio):
             "     Visitor: x",
             "     Character: y",
             "  1 place was passed over:",
-            "    m.jsonl, line 2: this can't be read as JSON: a name in double quotation marks is missing. Mend it. What comes after it was not read.",
-            "gone.txt is not there. Nothing was brought in. Look at the name again.",
+            "    m.jsonl, line 2, column 2: this can't be read as JSON: a name in double quotation marks is missing. Mend it. What comes after it was not read.",
+            "gone.txt, the whole file: it is not there. Look at the name again. Nothing was brought in.",
             "2 places that could not be read stand in bad.csv.",
             "This was a look only. Nothing was brought in.",
         ],
     )
     with open("bad.csv", encoding="utf-8-sig", newline="") as file:
-        assert [row[:3] for row in csv.reader(file)] == [["file", "line", "field"], ["m.jsonl", "2", ""], ["gone.txt", "", ""]]
+        assert [row[:3] for row in csv.reader(file)] == [
+            ["file", "line", "field"],
+            ["m.jsonl", "2", "column 2"],
+            ["gone.txt", "", "the whole file"],
+        ]
     assert count(studio) == before
 
 
@@ -100,7 +104,10 @@ def test_conversations_need_somebody_whose_they_are(studio):
 
 def test_files_of_which_none_can_be_read_end_in_their_sentence(studio):
     Path("e.json").write_text("", "utf-8")
-    assert studio("import", "e.json", "--new") == (1, ["e.json is empty. Choose a file with conversations in it. Nothing was brought in."])
+    assert studio("import", "e.json", "--new") == (
+        1,
+        ["e.json, the whole file: there is nothing in it. Choose a file with conversations in it. Nothing was brought in."],
+    )
     assert studio("import") == (1, ["Nothing was brought in: no file is named. Write “studio import” and then the name of a file."])
 
 

@@ -50,9 +50,12 @@ class Delta:
 
 
 def deltas(folder: Path | None) -> dict[str, Delta]:
-    """Module name -> what was learned for it; raises StudioError for adapters whose arithmetic is another."""
-    if folder is None:
-        return {}
+    """Name of a module in a text-only model -> what was learned for it; raises StudioError for adapters whose arithmetic is another."""
+    return {_text_name(module): delta for module, delta in learned(folder).items()} if folder else {}
+
+
+def learned(folder: Path) -> dict[str, Delta]:
+    """Name of a module as the adapter has it -> what was learned for it; raises StudioError as `deltas` does."""
     try:
         config = json.loads((folder / "adapter_config.json").read_text("utf-8"))
         weights = load_file(folder / "adapter_model.safetensors")
@@ -69,7 +72,7 @@ def deltas(folder: Path | None) -> dict[str, Delta]:
                 f"The character learned something the file can't keep ({name}). The conversations are safe. Train again with the studio's own recipe."
             )
         parts.setdefault(match["module"], {})[match["part"]] = weight.float()
-    return {_text_name(module): _delta(module, found, config) for module, found in parts.items()}
+    return {module: _delta(module, found, config) for module, found in parts.items()}
 
 
 def _text_name(module: str) -> str:

@@ -18,7 +18,7 @@ from transformers import set_seed
 from trl import SFTConfig, SFTTrainer
 from trl.trainer.sft_trainer import DataCollatorForLanguageModeling
 
-from studio.domain import ladder
+from studio.domain import ladder, progress
 from studio.domain.errors import StudioError
 from studio.engine import continuer, copies, knobs, ledger, loader, team
 from studio.engine.encoder import Row
@@ -261,6 +261,22 @@ def measured(lesson: Lesson, plan: ladder.Plan, watch: Watch, steps: int) -> dic
         "tokens": watch.counted(),  # read since the last start, as is the energy
         "energy_wh": watch.meter.watt_hours(),
         "finished": time.time(),
+        **({"each": measured_each(lesson, best)} if lesson.whose else {}),
+    }
+
+
+def measured_each(lesson: Lesson, best: int) -> dict[str, dict[str, Any]]:
+    """The figures of every character of a lesson for several, as the journal has them: before learning, and of the version that is kept."""
+    events = progress.read((lesson.folder / "events.jsonl").read_text("utf-8"))
+    looks = {event["step"]: event["each"] for event in events if event["kind"] == "evaluation" and "each" in event}
+    return {
+        speaker.persona: {
+            "validation_nll_base": looks.get(0, {}).get(speaker.persona),
+            "validation_nll_adapter": looks.get(best, {}).get(speaker.persona),
+            "train_examples": sum(source.persona == speaker.persona for source in lesson.train),
+            "validation_examples": sum(source.persona == speaker.persona for source in lesson.validation),
+        }
+        for speaker in lesson.speakers
     }
 
 
