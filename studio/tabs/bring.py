@@ -12,12 +12,13 @@ from studio.domain.formats.found import Found
 from studio.domain.formats.source import shown
 from studio.domain.formats.speakers import folded
 from studio.domain.formats.telling import counted
-from studio.services import exchange
+from studio.services import exchange, homecoming
 from studio.services.exchange import Arrived, Reading
 from studio.services.studio import Studio
 from studio.tabs.wiring import Pick, bind, cast, focus, html, says
 
 LEDE = "Cards, chats, data sets, scripts, tables or packages, one or many, or a whole folder. Nothing comes in before you have seen it."
+LEARNED = "This is what was learned on another machine. Nothing was brought in. Drop it in Train, under “Train on another machine”."
 MOST_PLACES = 8  # that are named; all of them stand in the file
 MOST_FIELDS = 20
 MOST_SPEAKERS = 12
@@ -79,6 +80,8 @@ def look_at_files(studio: Studio, persona_id: str | None, files: list[str] | Non
     """What the chosen files hold."""
     if not files:
         return Panel(understood=gr.update(visible=False), source=(), readings=())
+    if any(homecoming.recognises(Path(file)) for file in files):
+        raise NotReady(LEARNED)
     return _look(studio, persona_id, tuple(files), _name(studio, persona_id))
 
 

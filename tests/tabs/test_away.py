@@ -10,7 +10,7 @@ import pytest
 from studio.domain.errors import BadFile, NotReady
 from studio.domain.training import Recipe
 from studio.services import elsewhere
-from studio.tabs import away, expert, form, lesson, past, train
+from studio.tabs import away, bring, expert, form, lesson, past, train
 from tests.services import parcels
 from tests.tabs import stage
 from tests.tabs.journals import page, visible
@@ -65,6 +65,13 @@ def test_what_was_stopped_there_does_not_begin_anew_here(studio, tmp_path):
     with pytest.raises(NotReady, match="safe copies stayed there"):
         train.go_on(studio, who)
     assert studio.jobs.started == []
+
+
+def test_what_was_learned_is_shown_the_way_from_write_to_train(studio, tmp_path):
+    who = stage.character(studio.library)
+    brought(studio, who, tmp_path)
+    with pytest.raises(NotReady, match="Drop it in Train"):
+        bring.look_at_files(studio, who, [str(tmp_path / "learned.zip")])
 
 
 def test_a_refusal_is_a_sentence_and_no_drop_is_one_too(studio, tmp_path):
