@@ -11,7 +11,7 @@ from pathlib import Path
 
 import gradio as gr
 import uvicorn
-from fastapi import FastAPI, HTTPException
+from fastapi import FastAPI
 from fastapi.responses import FileResponse, PlainTextResponse, Response
 from fastapi.staticfiles import StaticFiles
 
@@ -27,6 +27,7 @@ from studio.theme import theme
 
 TABS = (home, write, prepare, train, chat, export)
 LARGEST_REQUEST = 64 * 1024 * 1024
+LARGEST_FILE = "4gb"  # what a large model learned on another machine; files of conversations have a limit of their own
 STAMPS = 12
 BRAND = (
     '<p class="brand"><svg viewBox="0 0 32 32" aria-hidden="true"><path d="M6 4h20a5 5 0 0 1 5 5v10a5 5 0 0 1-5 5H15l-8 7v-7H6a5 5 0 0 1-5-5V9a5 5 0 0 1 5-5z"/>'
@@ -70,7 +71,7 @@ def web(studio: Studio, port: int, key: str) -> FastAPI:
     return gr.mount_gradio_app(
         app, demo, path="/", server_name="127.0.0.1", server_port=port, footer_links=[], run_history=False, allowed_paths=[],
         blocked_paths=[str(folder) for folder in (studio.settings.home / "personas", studio.settings.home / "models", studio.settings.home / "adapters")],
-        favicon_path=str(studio.settings.assets / "art" / "favicon.svg"), show_error=False, max_file_size="50mb", ssr_mode=False, enable_monitoring=False, pwa=False,
+        favicon_path=str(studio.settings.assets / "art" / "favicon.svg"), show_error=False, max_file_size=LARGEST_FILE, ssr_mode=False, enable_monitoring=False, pwa=False,
         mcp_server=False, theme=theme(), css_paths=styles(studio.settings),
     )  # fmt: skip
 
@@ -90,11 +91,11 @@ def _hello(port: int, key: str) -> Callable[[str], PlainTextResponse]:
 
 def _avatar(studio: Studio) -> Callable[[str], Response]:
     def avatar(persona_id: str) -> Response:
-        """A character's picture, or the stamp that stands for it."""
+        """A character's picture, or the stamp that stands for it; nothing for one who has just gone, whom a page may still show for a moment."""
         try:
             character = studio.library.character(persona_id)
-        except NotFound as error:
-            raise HTTPException(404) from error
+        except NotFound:
+            return Response(status_code=204)
         if character.avatar:
             return FileResponse(character.avatar)
         return Response(stamp(studio.settings, character.id, character.persona.ink), media_type="image/svg+xml")

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,8 @@ class Lesson:
     dialect: gemma.Dialect
     train: list[Source]
     validation: list[Source]
+    # Told the losses on unseen conversations by step after each measurement: whether going on is hopeless.
+    hopeless: Callable[[Mapping[int, float]], bool] = lambda scores: False
 
     @property
     def model_path(self) -> Path:

@@ -180,6 +180,7 @@ def teach(folder: Path, reporter: Reporter) -> None:
     """One lesson, from its spec to its adapter; goes on from the newest whole safe copy when there is one, with less when memory runs short."""
     began = time.monotonic()
     reporter.phase("Getting ready")
+    team.check_way()
     lesson = prepare(folder, reporter)
     reporter.check()
     steps, asked_lower = Steps(lesson), folder / "lower"

@@ -26,7 +26,7 @@ WILD = 2.0  # times the loss at the beginning: a mean of RECENT steps beyond it 
 RECENT = 3
 HIGH = 2.0  # nats; whatever the beginning was, less than WILD times this is not wild
 
-Why = Literal["", "pause", "stop", "stale", "unstable"]
+Why = Literal["", "pause", "stop", "stale", "unstable", "behind"]
 
 
 class Watch(TrainerCallback):
@@ -121,10 +121,12 @@ class Watch(TrainerCallback):
         return len(self.surprises) > RECENT and sum(self.surprises[-RECENT:]) / RECENT > WILD * began
 
     def verdict(self) -> Why:
-        """What the measurements on unseen conversations say: `unstable`, `stale` (the last `patience` brought nothing better), or nothing."""
+        """What the measurements on unseen conversations say: `unstable`, `behind` others, `stale` (the last `patience` brought nothing better), or nothing."""
         losses = [loss for _, loss in sorted(self.scores.items())]
         if any(not math.isfinite(loss) for loss in losses):
             return "unstable"
+        if self.lesson.hopeless(self.scores):
+            return "behind"
         patience = self.lesson.asked.patience  # 0: none is ever enough
         if patience and len(losses) > 1 and len(losses) - 1 - losses.index(min(losses)) >= patience:
             return "stale"

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from studio.services import storage
 
-Shelf = Literal["adapters", "exports"]
+Shelf = Literal["adapters", "exports", "searches"]
 BINNED = "binned.json"  # in a lesson that lies in the bin: since when
 
 
@@ -42,6 +42,10 @@ class Folders:
         """The exports of a character, newest first, finished or not."""
         return self._of("exports", persona_id)
 
+    def searches(self, persona_id: str) -> list[Path]:
+        """The searches for a better recipe for a character, newest first, finished or not."""
+        return self._of("searches", persona_id)
+
     def bin_lesson(self, folder: Path, now: float) -> None:
         """Move a lesson out of sight; everything in it stays as it is."""
         self._folder("removed")
@@ -67,7 +71,9 @@ class Folders:
 
     def job_folders(self) -> list[Path]:
         """Every folder a job may be working in."""
-        return sorted(spec.parent for kind in ("adapters", "exports", "models") for spec in (self.home / kind).glob("*/spec.json"))
+        return sorted(
+            spec.parent for kind in ("adapters", "exports", "models", "searches") for spec in (self.home / kind).glob("*/spec.json")
+        )
 
     def write_bytes(self, path: Path, content: bytes) -> None:
         """Write a file of the data folder, whole or not at all."""

@@ -65,25 +65,42 @@ def plan(library: Library, models: Models, model_id: str, preset: Preset, found:
 
 def order_lesson(library: Library, models: Models, persona_id: str, model_id: str, preset: Preset | None, recipe: Recipe) -> Path:
     """A new lesson's folder, ready for `jobs.start("train", ...)`."""
+    spec, text = drawn_up(library, models, persona_id, model_id, preset, recipe)
+    folder = library.new_folder("adapters", persona_id)
+    library.write_text(folder / "dataset.jsonl", text)
+    library.write_json(folder / "spec.json", spec)
+    return folder
+
+
+def drawn_up(
+    library: Library, models: Models, persona_id: str, model_id: str, preset: Preset | None, recipe: Recipe
+) -> tuple[dict[str, Any], str]:
+    """The spec of a lesson and its frozen conversations, before there is a folder for them."""
     recipe = (
         replace(recipe, max_length=min(recipe.max_length, models.context(model_id)))
         .checked()
         .for_machine(hardware.found(library.home).kind)
     )
-    model_path, character = models.path(model_id), library.character(persona_id)
+    model_path = models.path(model_id)
     material(library, models, persona_id, model_id)
+    spec, text = written(library, persona_id, model_id, str(model_path), preset, recipe)
+    library.flush()  # before the machine gets busy, the plain copy holds every word too
+    return {**spec, "created": time.time()}, text
+
+
+def written(
+    library: Library, persona_id: str, model_id: str, model_path: str, preset: Preset | None, recipe: Recipe
+) -> tuple[dict[str, Any], str]:
+    """The spec of a new lesson and the conversations it freezes, as both stand in its folder; when it was ordered is left open."""
+    persona = library.character(persona_id).persona
     parts = dataset.split(teachable(library, persona_id), recipe.validation, recipe.seed)
     text = dataset.snapshot(parts)
     spec = {
-        "kind": "train", "persona_id": persona_id, "persona": character.persona.to_dict(), "name": character.persona.name, "model": model_id, "model_path": str(model_path),
-        "preset": preset, "recipe": recipe.to_dict(), "samples": list(character.persona.audition) or questions(parts, 3), "created": time.time(),
+        "kind": "train", "persona_id": persona_id, "persona": persona.to_dict(), "name": persona.name, "model": model_id, "model_path": model_path,
+        "preset": preset, "recipe": recipe.to_dict(), "samples": list(persona.audition) or questions(parts, 3),
         "dataset": {"sha256": hashlib.sha256(text.encode()).hexdigest(), "conversations": len(parts.train) + len(parts.validation), "train": len(parts.train), "validation": len(parts.validation)},
     }  # fmt: skip
-    library.flush()  # before the machine gets busy, the plain copy holds every word too
-    folder = library.new_folder("adapters", persona_id)
-    library.write_text(folder / "dataset.jsonl", text)
-    library.write_json(folder / "spec.json", spec)
-    return folder
+    return spec, text
 
 
 def questions(parts: dataset.Split, count: int) -> list[str]:

@@ -39,6 +39,7 @@ class Run:
     curve: tuple[tuple[int, float], ...]
     takes: tuple[tuple[str, str], ...]  # (line, what the best version answered)
     unseen: str
+    elsewhere: bool  # learned on another machine
 
 
 def runs(library: Library, jobs: Jobs, persona_id: str) -> list[Run]:
@@ -58,7 +59,7 @@ def _run(library: Library, jobs: Jobs, folder: Path) -> Run:
         folder.name, about.get("name", ""), about.get("note", ""), spec["created"], spec["model"], spec["recipe"], spec["dataset"]["conversations"],
         spec.get("continues", ""), jobs.state(folder), story.step, result.get("seconds") or (rows[-1].seconds if rows else 0.0),
         later[best] if best is not None else None, best, (folder / "adapter_model.safetensors").is_file(), tuple(scores.items()),
-        _takes(story, spec), _unseen(folder),
+        _takes(story, spec), _unseen(folder), bool(spec.get("elsewhere")),
     )  # fmt: skip
 
 

@@ -1,5 +1,6 @@
 """The choices before a lesson: how patiently, which model, what fits, and every field of the recipe."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, get_args
 
@@ -86,6 +87,15 @@ def recipes(studio: Studio, persona_id: str, model_id: str) -> dict[Preset, Reci
     return {preset: capped(orders.plan(studio.library, studio.models, model_id, preset, material), longest) for preset in get_args(Preset)}
 
 
+def chosen(studio: Studio, persona_id: str, model_id: str, preset: Preset, edited: str, values: Sequence[Any]) -> Recipe:
+    """The recipe that is asked for.
+
+    The fields count where their writer changed one. Else the pace does: it may have been chosen so lately that they still show the one before.
+    """
+    known = {} if edited == persona_id else recipes(studio, persona_id, model_id)
+    return known[preset] if preset in known else expert.recipe(tuple(values))
+
+
 def capped(plan: Recipe, longest: int) -> Recipe:
     """A recipe that asks for no more than the model can read."""
     return Recipe(**{**plan.to_dict(), "max_length": min(plan.max_length, longest)})
@@ -104,7 +114,7 @@ def measured_pace(studio: Studio, model_id: str) -> float | None:
     folders = [folder for who in studio.library.characters() for folder in studio.library.adapters(who.id)]
     for folder in folders:
         spec, result = lesson.read_json(folder / "spec.json"), lesson.read_json(folder / "result.json")
-        if result.get("steps") and spec["model"] == model_id:
+        if result.get("steps") and spec["model"] == model_id and not spec.get("elsewhere"):
             return float(result["seconds"] / (result["steps"] * spec["recipe"]["batch_size"] * spec["recipe"]["accumulation"]))
     return None
 
@@ -122,13 +132,18 @@ def paces(studio: Studio, persona_id: str, model_id: str, known: dict[Preset, Re
 
 def how_long(studio: Studio, model_id: str, plan: Recipe | None, here: fits.Desk | None, pace: float | None) -> str:
     """The time of a preset: as measured in an earlier lesson, else as estimated, else nothing."""
+    found = seconds(studio, model_id, plan, here, pace)
+    return f", {progress.in_words(found)}{'' if pace else ' (estimate)'}" if found else ""
+
+
+def seconds(studio: Studio, model_id: str, plan: Recipe | None, here: fits.Desk | None, pace: float | None) -> float | None:
+    """The seconds a lesson takes: by the pace of an earlier one, else by the measurement of this computer, else unknown."""
     shape = studio.models.shape(model_id)
     if plan and here and pace:
-        looks = plan.epochs * here.material.conversations * (1 - plan.validation)
-        return f", {progress.in_words(looks * pace)}"
+        return pace * plan.epochs * here.material.conversations * (1 - plan.validation)
     if plan and here and here.speed and shape:
-        return f", {progress.in_words(presets.estimate(plan, here.material, shape, here.machine, here.speed))} (estimate)"
-    return ""
+        return presets.estimate(plan, here.material, shape, here.machine, here.speed)
+    return None
 
 
 def lede(studio: Studio, persona_id: str, model_id: str) -> str:

@@ -144,8 +144,8 @@ def took(studio: Studio, spec: Mapping[str, Any], result: Mapping[str, Any], row
 
     Tokens and energy are counted since the last start, at step `first`; what went before is told by the share of the steps.
     """
-    if not result.get("tokens") or result["steps"] <= first:
-        return ""
+    if not result.get("tokens") or result["steps"] <= first or spec.get("elsewhere"):
+        return ""  # what another machine took is not told of this one
     prices = cost.from_dict(studio.library.read_json(studio.settings.assets / "prices.json", {}))
     whole = result["steps"] / (result["steps"] - first)
     energy = result.get("energy_wh")

@@ -22,11 +22,15 @@ PARTS = (
 
 
 def page(studio: Studio, persona_id: str | None, model_id: str | None, question: int, fresh: bool) -> Shown:
-    """What is to be seen for this character. `fresh`: a new lesson is wanted although there is an earlier one."""
+    """What is to be seen for this character. `fresh`: a new lesson is wanted although there is an earlier one.
+
+    While recipes are tried, that is what is to be seen.
+    """
     if not persona_id:
         return _visible() | {"timer": {"active": False}, "earlier": {"value": ""}}
     who = studio.library.character(persona_id)
     folder = newest(studio, persona_id)
+    fresh = fresh or studio.jobs.running() in studio.library.searches(persona_id)
     below = {"earlier": {"value": earlier.stamp(studio, persona_id)}}
     if folder and not (fresh and studio.jobs.state(folder) != "running"):
         return _visible("lesson") | learning.shown(studio, who, folder, question) | below

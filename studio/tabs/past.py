@@ -72,7 +72,7 @@ def _row(run: Run, differing: Sequence[str], model: str, best: bool, count: int)
         f"{expert.WORDS[field][0] if field in expert.WORDS else field.replace('_', ' ')} {figure(run.recipe.get(field))}"
         for field in differing
     ]
-    more = ["goes on from an earlier lesson"] if run.continues else []
+    more = ["goes on from an earlier lesson"] * bool(run.continues) + ["on another machine"] * run.elsewhere
     same = "Nothing" if count > 1 else NOTHING
     return {
         "id": run.id,

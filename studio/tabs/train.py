@@ -9,9 +9,10 @@ from studio.domain.errors import Busy, NotReady, StudioError
 from studio.domain.training import Preset
 from studio.services import orders
 from studio.services.studio import Studio
-from studio.tabs import continuing, earlier, expert, fits, form, lesson
+from studio.tabs import away, continuing, earlier, fits, form, lesson, trying
 from studio.tabs.wiring import Pick, bind, go, html, says
 
+AWAY = "This lesson was taught on another machine, and its safe copies stayed there. What was learned is kept. Start over, or go on with it there."
 SHOW_LESSON = "() => document.querySelector('#lesson').scrollIntoView({block: 'start'})"
 
 
@@ -23,14 +24,10 @@ def watch(studio: Studio, persona_id: str | None, model_id: str | None, question
 
 
 def teach(studio: Studio, persona_id: str, model_id: str, preset: Preset, edited: str, *values: Any) -> str:
-    """Order the lesson and start it; returns that nothing new is asked for any more.
-
-    The fields count where their writer changed one. Else the pace does: it may have been chosen so lately that they still show the one before.
-    """
+    """Order the lesson and start it; returns that nothing new is asked for any more."""
     if studio.jobs.running():
         raise Busy("The studio is busy with other work already. What you wrote is safe. Wait until that ends, or stop it first.")
-    known = {} if edited == persona_id else form.recipes(studio, persona_id, model_id)
-    recipe = known[preset] if preset in known else expert.recipe(values)
+    recipe = form.chosen(studio, persona_id, model_id, preset, edited, values)
     folder = orders.order_lesson(studio.library, studio.models, persona_id, model_id, preset, recipe)
     studio.voice.rest()
     studio.jobs.start("train", folder)
@@ -40,6 +37,8 @@ def teach(studio: Studio, persona_id: str, model_id: str, preset: Preset, edited
 def go_on(studio: Studio, persona_id: str) -> None:
     """Start the newest lesson again in its own folder: it goes on from its last safe copy."""
     folder = newest(studio, persona_id)
+    if lesson.read_json(folder / "spec.json").get("elsewhere"):
+        raise NotReady(AWAY)
     studio.voice.rest()
     studio.jobs.start("train", folder)
 
@@ -110,6 +109,7 @@ def build(studio: Studio, persona: gr.Radio) -> None:
         with gr.Row(visible=False, elem_classes="two", elem_id="lesson") as parts["lesson"]:
             _curve(parts)
             _voice(parts)
+        parts["pack"], parts["parcel"], parts["drop"], parts["home"] = away.build()
         parts["earlier"] = earlier.build(studio.settings)
     _wire(studio, persona, tab, parts, drawer, (shown, wants_new, edited))
 
@@ -137,6 +137,7 @@ def _before(studio: Studio, persona: gr.Radio, edited: gr.State, parts: dict[str
                 with gr.Row(elem_classes="acts"):
                     parts["download"] = gr.Button("Download", variant="primary", size="lg", min_width=0)
                     parts["halt"] = gr.Button("Stop fetching", size="md", visible=False, elem_classes=["icon", "i-stop"], min_width=0)
+            parts["tries"] = trying.build()
             drawer = form.build_experts(studio, persona, edited)
         with gr.Column(elem_classes="side", scale=5, min_width=300):
             parts["model"] = gr.Radio(
@@ -251,6 +252,14 @@ def _wire(
         [parts["model"], parts["folder"]],
         **quiet,
     ).success(**choices).success(**refresh)
+    trying.wire(studio, persona, tab, parts, drawer, edited)
+    parts["pack"].click(
+        bind(away.pack, studio), [persona, parts["model"], parts["pace"], edited, *drawer["fields"].values()], parts["parcel"], **quiet
+    ).success(None, parts["parcel"], None, js=away.TAKE)
+    parts["drop"].upload(
+        bind(away.bring_home, studio), parts["drop"], [parts["drop"], parts["home"], wants_new], show_progress_on=parts["drop"]
+    ).success(**refresh)
+    persona.change(lambda: gr.update(visible=False), None, parts["home"], **quiet)  # it tells of the character before
     parts["write"].click(None, js=go("write"))
     parts["hello"].click(None, js=go("chat"))
     parts["see"].click(None, js=SHOW_LESSON)
