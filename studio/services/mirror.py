@@ -20,6 +20,7 @@ from studio.services.records import Records
 
 SHEET, DIALOGUE, SUMS = "persona.json", "conversations.jsonl", "SHA256SUMS"
 QUIET, LATEST = 1.0, 5.0  # seconds: copied after a pause this long, in steady typing at the latest after the second
+START = 10.0  # seconds in which the page, the list and the checks come first
 AGAIN = 30.0  # seconds until a copy that the disk refused is tried again
 
 _USUAL = ("id", "role", "text")  # what nearly every line has, and nothing else
@@ -41,7 +42,8 @@ class Mirror:
             left.unlink(missing_ok=True)
 
     def start(self) -> None:
-        """Begin to follow the database in the background."""
+        """Begin to follow the database in the background; what was there before is looked at when the studio has come up."""
+        self._first = self._last = time.monotonic() + START
         self._thread.start()
 
     def touch(self, persona_id: str) -> None:
