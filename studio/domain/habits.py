@@ -1,6 +1,7 @@
 """Habits a character would learn without being meant to: the same words again and again, and what assistants say and draw."""
 
 import re
+from array import array
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
@@ -60,7 +61,7 @@ class Reply(NamedTuple):
 
     spoken: Conversation
     n: int  # which line of it
-    said: Sequence[int]  # its words, each as its number
+    said: "array[int]"  # its words, each as its number
     traits: Traits
 
     @property
@@ -131,13 +132,14 @@ def _quoted(said: Sequence[int], names: Sequence[str]) -> str:
 
 
 def _starts(replies: Sequence[Reply], names: Sequence[str]) -> list[Finding]:
-    openings = [tuple(reply.said[:OPENING]) for reply in replies]
+    openings = [reply.said[:OPENING].tobytes() for reply in replies]
     least = _least(OPENING_SHARE, OPENING_LEAST, len(replies))
     often = sorted(((said, count) for said, count in Counter(openings).items() if said and count >= least), key=lambda start: -start[1])
     titles = ("", "{N} replies open with the same words")
     sentence = "A model takes such an opening for the rule, and begins still more replies with it."
     told = (
-        (_quoted(said, names), tuple(r.place for r, opening in zip(replies, openings, strict=True) if opening == said)) for said, _ in often
+        (_quoted(array("I", said), names), tuple(r.place for r, opening in zip(replies, openings, strict=True) if opening == said))
+        for said, _ in often
     )
     return _some(*(
         finding("start", "look", places, titles, sentence, _percent(len(places), len(replies)), said) for said, places in told

@@ -3,12 +3,11 @@
 import base64
 import contextlib
 import hashlib
-import io
 import json
 import shutil
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +20,10 @@ from studio.services.records import Records
 
 SHEET, DIALOGUE, SUMS = "persona.json", "conversations.jsonl", "SHA256SUMS"
 QUIET, LATEST = 1.0, 5.0  # seconds: copied after a pause this long, in steady typing at the latest after the second
-PIECE = 2**20  # bytes of a file that are read in one breath
+START = 10.0  # seconds in which the page, the list and the checks come first
 AGAIN = 30.0  # seconds until a copy that the disk refused is tried again
 
+_USUAL = ("id", "role", "text")  # what nearly every line has, and nothing else
 REFUSED = "A plain copy under personas could not be written. Your words are safe in the studio. Free some space, then start it again."
 
 
@@ -42,7 +42,8 @@ class Mirror:
             left.unlink(missing_ok=True)
 
     def start(self) -> None:
-        """Begin to follow the database in the background."""
+        """Begin to follow the database in the background; what was there before is looked at when the studio has come up."""
+        self._first = self._last = time.monotonic() + START
         self._thread.start()
 
     def touch(self, persona_id: str) -> None:
@@ -119,23 +120,20 @@ class Mirror:
             return
         avatar = next(iter(self._records.shelf(persona_id, "avatar")), None)
         folder = self._named(sheet)
-        files = {SHEET: _sheet_file(sheet, avatar), DIALOGUE: self._dialogue(persona_id)}
+        files: dict[str, Iterable[bytes]] = {SHEET: [_sheet_file(sheet, avatar)], DIALOGUE: self._dialogue(persona_id)}
         if avatar:
             picture = json.loads(avatar.body)
-            files[picture["name"]] = base64.b64decode(picture["base64"])
-        sums, digests = _sums(folder), {name: _digest(content) for name, content in files.items()}
-        for name, content in files.items():
-            self._write(folder / name, content, digests[name], sums.get(name, ""))
+            files[picture["name"]] = [base64.b64decode(picture["base64"])]
+        sums = _sums(folder)
+        digests = {name: self._write(folder / name, pieces, sums.get(name, "")) for name, pieces in files.items()}
         wanted = "".join(f"{digest}  {name}\n" for name, digest in digests.items()).encode()
         if not (folder / SUMS).is_file() or (folder / SUMS).read_bytes() != wanted:
             storage.write(folder / SUMS, wanted)
 
-    def _dialogue(self, persona_id: str) -> bytes:
+    def _dialogue(self, persona_id: str) -> Iterator[bytes]:
         """All conversations; what is stored while they are read is copied the next time."""
-        copied = io.BytesIO()
         for part in self._records.parts(persona_id, "conversation"):
-            copied.writelines(_line(revision).encode() for revision in part)
-        return copied.getvalue()
+            yield "".join(map(_line, part)).encode()
 
     def _named(self, sheet: Revision) -> Path:
         """The character's folder, moved to where its name and the bin want it."""
@@ -150,17 +148,17 @@ class Mirror:
                 storage.sync_folder(parent)
         return wanted
 
-    def _write(self, path: Path, content: bytes, digest: str, ours: str) -> None:
-        """Write one file where it differs; what somebody else has changed in it is kept beside it."""
-        stands = _digest_of(path) if path.is_file() else ""
-        if stands == digest:
-            return
-        if stands not in ("", ours) and not _is_sealed(path.name, path.read_bytes()):
+    def _write(self, path: Path, pieces: Iterable[bytes], ours: str) -> str:
+        """Write one file where it differs, and return its digest; what somebody else has changed in it is kept beside it."""
+        if not path.is_file() or _digest_of(path) == ours or _is_sealed(path.name, path.read_bytes()):
+            return storage.rewrite(path, pieces)
+        content = b"".join(pieces)
+        if path.read_bytes() != content:
             aside = _unused(path.with_name(f"{path.name}.changed-{time.strftime('%Y-%m-%d')}"))
             path.replace(aside)
             changed = f"Somebody changed {path.parent.name}/{path.name}. That version is kept beside it as {aside.name}."
             self._records.notice(f"{changed} Bring it in, or leave it there.")
-        storage.write(path, content)
+        return storage.rewrite(path, [content])
 
 
 def revisions(home: Path) -> Iterator[Revision]:
@@ -211,10 +209,15 @@ def _stamps(content: bytes, kind: str, body: str) -> Iterator[Revision]:
 
 def _line(revision: Revision) -> str:
     """A conversation as any other program reads it; what only the studio needs stands under `record`."""
-    spoken = conversation.from_body(revision.id, revision.body)
-    marks = {"marks": marks} if (marks := spoken.marks()) else {}
-    row = {**conversation.row(spoken), "record": {**revision.stamp(), "turns": [_name(turn) for turn in spoken.turns], **marks}}
-    return json.dumps(row, ensure_ascii=False) + "\n"
+    spoken = json.loads(revision.body)
+    if any(len(turn) > len(_USUAL) for turn in spoken["turns"]):
+        names = [_name(turn) for turn in conversation.from_value(revision.id, spoken).turns]
+    else:
+        names = [turn["id"] for turn in spoken["turns"]]
+    marks = {name: spoken[name] for name in ("flag", "shows") if name in spoken}
+    messages = [{"role": "user" if turn["role"] == "user" else "assistant", "content": turn["text"]} for turn in spoken["turns"]]
+    record = {**revision.stamp(), "turns": names, **({"marks": marks} if marks else {})}
+    return json.dumps({"title": spoken["title"], "tags": spoken["tags"], "messages": messages, "record": record}, ensure_ascii=False) + "\n"
 
 
 def _name(turn: Turn) -> str | dict[str, Any]:
@@ -253,15 +256,11 @@ def _is_sealed(name: str, content: bytes) -> bool:
         return False
 
 
-def _digest(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()
-
-
 def _digest_of(path: Path) -> str:
-    """The same of a file, a piece at a time: it can be as large as all that was written."""
+    """The SHA-256 of a file, read a piece at a time: it can be as large as all that was written."""
     digest = hashlib.sha256()
     with path.open("rb") as file:
-        while piece := file.read(PIECE):
+        while piece := file.read(storage.PIECE):
             digest.update(piece)
     return digest.hexdigest()
 

@@ -1,7 +1,7 @@
 """Conversations that are nearly the same as an earlier one, found among many thousands without comparing each with each."""
 
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -54,11 +54,11 @@ def _copies(one: Conversation, other: Conversation) -> bool:
 
 def candidates(texts: Sequence["array[int]"]) -> Iterator[tuple[int, list[int]]]:
     """For each text (its words as numbers) the earlier ones that could be nearly the same, likest first; short ones are left out."""
-    chosen = [_shingles(text) for text in texts]
-    sizes = list(map(len, chosen))
-    uses = _uses(chosen)
-    for n, some in enumerate(chosen):
-        chosen[n] = _rarest(some, uses)  # in its place: all of them together are as large as all that was written
+    uses = _uses(map(_shingles, texts))
+    sizes, chosen = list[int](), list[Shingles]()
+    for some in map(_shingles, texts):  # once more: all of them together are as large as all that was written
+        sizes.append(len(some))
+        chosen.append(_rarest(some, uses))
     del uses
     shared = _shared(chosen)
     for n, size in enumerate(sizes):
@@ -121,7 +121,7 @@ def _shingles(text: "array[int]") -> Shingles:
     return different
 
 
-def _uses(shingles: Sequence[Shingles]) -> Uses:
+def _uses(shingles: Iterable[Shingles]) -> Uses:
     """In how many texts a shingle stands, at most 255, by the first bits of its number: now and then too many, never too few."""
     uses = np.zeros(1 << BITS - REST, np.uint8)
     for some in shingles:

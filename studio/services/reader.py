@@ -17,7 +17,7 @@ from studio.services.gathered import Gathered
 from studio.services.library import Library
 from studio.services.models import Models
 from studio.services.nearly import twins
-from studio.services.returning import give_back
+from studio.services.returning import give_back, much_made
 
 LONGEST_LESSON = 4096  # tokens a preset lets one conversation have
 PAUSE = 1.0  # seconds between two looks at whether something was written
@@ -68,7 +68,8 @@ class Reader:
             if known and known[0] == stamp:
                 return known[1]
             give_back()
-            reading = self._read(persona_id, model_id)
+            with much_made():
+                reading = self._read(persona_id, model_id)
             give_back()
             self._readings.pop(wanted, None)
             self._readings[wanted] = (stamp, reading)

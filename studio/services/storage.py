@@ -2,12 +2,16 @@
 
 import contextlib
 import errno
+import hashlib
+import io
 import os
 import shutil
 import sqlite3
 import sys
 import threading
 import time
+from collections.abc import Iterable, Iterator
+from itertools import chain
 from pathlib import Path
 
 from studio.domain.errors import Busy, StudioError
@@ -20,6 +24,7 @@ else:
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) if sys.platform != "win32" else (errno.ENOSPC, errno.EFBIG)
 KEPT = "Your words are kept in this window."
 OPEN = "Persona Studio is already open with these characters. Nothing was changed. Use the window that is open, or close it first."
+PIECE = 2**20  # bytes of a file that are read in one breath
 PART = ".part"  # the ending of a file that is still being written
 
 
@@ -39,18 +44,56 @@ def private_folder(path: Path) -> Path:
 
 def write(path: Path, content: bytes) -> None:
     """Put `content` at `path` whole or not at all; back only when it would survive a power cut."""
+    _put(path, [content])
+
+
+def rewrite(path: Path, pieces: Iterable[bytes]) -> str:
+    """Put these at `path` in the same way, one after the other, unless just that stands there; returns the SHA-256 of all together."""
+    seal, same, other = hashlib.sha256(), 0, b""
+    given = _sealing(pieces, seal)
+    with path.open("rb") if path.is_file() else io.BytesIO() as standing:
+        for piece in given:
+            if standing.read(len(piece)) != piece:
+                other = piece
+                break
+            same += len(piece)
+        if not other and path.is_file() and not standing.read(1):
+            return seal.hexdigest()
+    _put(path, chain(_beginning(path, same), [other], given))
+    return seal.hexdigest()
+
+
+def _sealing(pieces: Iterable[bytes], seal: "hashlib._Hash") -> Iterator[bytes]:
+    for piece in pieces:
+        seal.update(piece)
+        yield piece
+
+
+def _beginning(path: Path, size: int) -> Iterator[bytes]:
+    """So many bytes of a file, a few at a time: it can be as large as all that was written."""
+    if size:
+        with path.open("rb") as file:
+            while size:
+                piece = file.read(min(size, PIECE))
+                size -= len(piece)
+                yield piece
+
+
+def _put(path: Path, pieces: Iterable[bytes]) -> None:
     part = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}{PART}")
     try:
         descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_BINARY", 0), 0o600)
         with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
+            file.writelines(pieces)
             file.flush()
             _sync(file.fileno())
         settle(part, path)
-    except OSError as error:
+    except BaseException as error:
         with contextlib.suppress(OSError):  # the first error is the one to tell
             part.unlink(missing_ok=True)
-        raise in_words(error, path.parent) from error
+        if isinstance(error, OSError):
+            raise in_words(error, path.parent) from error
+        raise
 
 
 def settle(part: Path, path: Path) -> None:
