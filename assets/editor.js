@@ -6,7 +6,7 @@ const from = name => import(`./editor/${name}.js${version}`);
 const [{ el, button, toasts, keysDialog, KEYS, chord }, { line }, { drafts }, { wire, whyMissing }, { shelf }, { page }, { character }, { history }, { many }, { bible }] =
   await Promise.all(["parts", "turns", "drafts", "wire", "shelf", "page", "character", "history", "many", "bible"].map(from));
 
-export function mount(root, { persona = null, onsaved = () => {}, onbring = () => {}, api = wire() } = {}) {
+export function mount(root, { persona = null, onsaved = () => {}, onbring = () => {}, onshow = () => {}, api = wire() } = {}) {
   if (root.editor) return root.editor;               // js_on_load may run again
   root.classList.add("ps");
   const gone = new AbortController(), { signal } = gone;   // window listeners must not outlive the element
@@ -17,8 +17,8 @@ export function mount(root, { persona = null, onsaved = () => {}, onbring = () =
   let who = persona, names = { user: "Visitor", model: "Character" }, ticket = 0, ready = false;
 
   const list = shelf(api, { choose, create: () => attempt(create, "A new conversation"), bring, listed });
-  const margin = character(api, { saved: (id, sheet) => { names = { ...names, user: sheet.visitor.trim() || "Visitor" }; desk.name(id, names); book.soon(); onsaved({ persona: id }); } });
-  const desk = page(api, { announce, toast: (...all) => toast(...all), keys: () => help.showModal(), history: () => attempt(showHistory, "The history"), drawer: () => drawer(true),
+  const margin = character(api, { saved: (id, sheet) => { names = { ...names, user: sheet.visitor.trim() || "Visitor" }; desk.name(id, names); book.soon(); desk.checked(); onsaved({ persona: id }); } });
+  const desk = page(api, { announce, toast: (...all) => toast(...all), keys: () => help.showModal(), history: () => attempt(showHistory, "The history"), drawer: () => drawer(true), show: check => desk.saver.flush().then(() => onshow(check)),
     leave: what => attempt({ remove, duplicate, like }[what], "This conversation"),
     saved: (id, rev, now) => { list.patch(id, now); channel.postMessage({ id, rev }); book.soon(); onsaved({ id, rev }); } });
   const book = bible(api, { write: (card, who) => attempt(() => scene(card, who), "A new scene"), choose: id => attempt(() => arrive(id, null), "This conversation"), rules: margin.keep,
@@ -76,15 +76,16 @@ export function mount(root, { persona = null, onsaved = () => {}, onbring = () =
     list.like(id, now.title || now.turns[0]?.text.slice(0, 40) || "No title yet");
   }
   async function remove() {
-    const { id } = desk;
+    const { id } = desk, inside = desk.node.contains(document.activeElement);
     if (!(await desk.saver.flush())) return;
     sure(await api.remove({ id }));
     await shut();
     book.opened(null); book.soon();
     await list.refresh();
     channel.postMessage({ list: who });
-    if (list.first()) await choose(list.first(), false);
-    toast("Moved to the bin. It stays there for 30 days.", "Undo", () => attempt(async () => { sure(await api.recover({ id })); await arrive(id, null); }, "The bin"));
+    if (list.first()) await choose(list.first(), inside);
+    else if (inside) desk.node.querySelector(".ps-blank button")?.focus();
+    toast("Moved to the bin. It stays there for 30 days.", "Undo", () => attempt(async () => { sure(await api.recover({ id })); await arrive(id, { turn: 0 }); }, "The bin"));
   }
   function bring() {
     drawer(false);
@@ -116,6 +117,9 @@ export function mount(root, { persona = null, onsaved = () => {}, onbring = () =
     await refresh(who);
     return channel.postMessage({ list: who });
   }, "The list"), { signal });
+
+  // In Prepare something was mended or silenced.
+  addEventListener("studio:checked", () => { settleOpen("Mended in Prepare.").catch(() => {}); desk.checked(); }, { signal });   // the next save finds out anyway
 
   // --- which character
   async function refresh(id) {
@@ -176,13 +180,14 @@ export function mount(root, { persona = null, onsaved = () => {}, onbring = () =
     const field = e.target.matches("input, textarea, select"), asked = e.key === "?" && !field && !e.ctrlKey && !e.altKey && !e.metaKey;
     const name = asked ? "help" : KEYS.find(([keys]) => keys === chord(e))?.[2];
     if (!name) { if (e.key === "Escape" && inside) escape(e); return; }
-    if (margin.node.contains(e.target) && !["save", "search", "help"].includes(name)) return;   // the sheet's fields keep the browser's own undo
+    if (margin.node.contains(e.target) && !["save", "search", "help", "new"].includes(name)) return;   // the sheet's fields keep the browser's own undo
     if (e.target.matches("input") && ["undo", "redo"].includes(name)) return;
     e.preventDefault();
     command(name);
   }, { signal });
   function command(name) {
     if (name === "help") return help.showModal();
+    if (name === "new") return attempt(create, "A new conversation");
     if (name === "search") { drawer(true); return list.search.focus(); }
     if (name === "next" || name === "previous") return attempt(() => list.step(name === "next" ? 1 : -1), "The list");
     if (name === "save") margin.flush();

@@ -20,7 +20,7 @@ from studio.guard import Guard
 from studio.services.studio import Studio, assemble
 from studio.settings import Settings
 from studio.stream import OrderedStream
-from studio.tabs import assist, chat, export, home, prepare, train, write
+from studio.tabs import assist, chat, export, home, past, prepare, train, write
 from studio.tabs.wiring import Pick, bind, html
 from studio.theme import theme
 
@@ -59,7 +59,7 @@ def web(studio: Studio, port: int, key: str) -> FastAPI:
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, max_body_size=LARGEST_REQUEST)
     app.get("/studio/hello")(_hello(port, key))
     app.get("/studio/avatar/{persona_id}")(_avatar(studio))
-    for part in (write, assist):
+    for part in (write, assist, past):
         app.include_router(part.routes(studio), prefix="/studio")
     mimetypes.add_type("text/javascript", ".js")  # a Windows registry may say otherwise, and then modules do not load
     app.mount("/studio/assets", StaticFiles(directory=studio.settings.assets))
@@ -126,6 +126,7 @@ def serve(settings: Settings, say: Callable[[str], None]) -> int:
         _run(studio, say)
     finally:
         studio.reader.close()
+        studio.similar.close()
         at_work = studio.jobs.running()
         studio.library.close()
     say("The studio is closed. Everything is saved.")

@@ -89,13 +89,14 @@ def take(options: argparse.Namespace) -> int:
 def bench(options: argparse.Namespace) -> int:
     """Run one of the project's measurements in a process of its own; its exit code says whether every bar was met."""
     folder = settings.PROJECT / "tests" / "benchmarks"
-    names = sorted(file.stem for file in folder.glob("*.py"))
-    if options.name not in names:
+    names = sorted(file.stem.replace("_", "-") for file in folder.glob("*.py"))
+    name = options.name.replace("_", "-")
+    if name not in names:
         raise NotFound(
             f"There is no measurement called “{options.name}”. Choose one of {', '.join(names) or 'none: the tests are not here'}."
         )
     wanted = ["--json", str(options.json.absolute())] if "json" in options else []
-    return subprocess.run([sys.executable, str(folder / f"{options.name}.py"), *wanted], check=False).returncode
+    return subprocess.run([sys.executable, str(folder / f"{name.replace('-', '_')}.py"), *wanted], check=False).returncode
 
 
 def _with_studio(options: argparse.Namespace, work: Callable[[Studio], int]) -> int:

@@ -4,13 +4,12 @@ import importlib.metadata
 import os
 import platform
 import shutil
-import subprocess
-import sys
+import time
 from collections.abc import Iterator
 
 import psutil
 
-from studio.services import exports
+from studio.services import exports, hardware
 from studio.services.studio import Studio
 
 PACKAGES = (
@@ -33,7 +32,8 @@ def lines(studio: Studio) -> Iterator[str]:
     memory = psutil.virtual_memory()
     yield f"System        {platform.platform()}, Python {platform.python_version()}"
     yield f"Processor     {psutil.cpu_count(logical=False) or os.cpu_count()} cores, {memory.total / 1e9:.0f} GB memory, {memory.available / 1e9:.0f} GB free"
-    yield f"Graphics      {graphics()}"
+    yield f"Graphics      {hardware.graphics()}"
+    yield f"Lessons       run on: {_lessons(studio)}"
     yield f"Disk          {shutil.disk_usage(studio.library.home).free / 1e9:.0f} GB free where your characters are ({studio.library.home})"
     for name in PACKAGES:
         yield f"{'Packages' if name == PACKAGES[0] else '':13} {name} {version(name)}"
@@ -49,22 +49,13 @@ def lines(studio: Studio) -> Iterator[str]:
         yield f"Note          {notice}"
 
 
-def graphics() -> str:
-    """The graphics card the studio can compute with, as its own tool names it; no heavy library is loaded for it."""
-    if sys.platform == "darwin" and platform.machine() == "arm64":
-        return "Apple chip"
-    tool = shutil.which("nvidia-smi")
-    if tool:
-        asked = subprocess.run(
-            [tool, "--query-gpu=name,memory.total,driver_version", "--format=csv,noheader"],
-            capture_output=True,
-            text=True,
-            timeout=20,
-            check=False,
-        )
-        if asked.returncode == 0 and asked.stdout.strip():
-            return asked.stdout.strip().replace("\n", "; ")
-    return "no NVIDIA card or Apple chip: lessons run on the processor"
+def _lessons(studio: Studio) -> str:
+    known, speed = hardware.here(studio.library)
+    numbers = "bf16 is quick" if known.bf16 else "bf16 is not quick, so full numbers are used"
+    if speed is None:
+        return f"{known.in_words()}, {numbers}; its speed is measured when Train is opened"
+    day = time.strftime("%Y-%m-%d", time.localtime(speed.measured))
+    return f"{known.in_words()}, {numbers}; {speed.matmul / 1e9:,.0f} billion operations a second, measured {day}"
 
 
 def version(package: str) -> str:

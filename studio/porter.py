@@ -6,6 +6,8 @@ from pathlib import Path
 
 from studio.domain.errors import StudioError
 from studio.domain.formats import delivery, telling, writing
+from studio.domain.formats.source import shown
+from studio.domain.formats.speakers import folded
 from studio.domain.formats.telling import counted
 from studio.domain.persona import Persona
 from studio.services import exchange, storage
@@ -26,6 +28,7 @@ def add_import_options(command: argparse.ArgumentParser) -> None:
     whose.add_argument("--persona", metavar="NAME", help="the character who gets the conversations")
     whose.add_argument("--new", action="store_true", help="make a new character of them")
     whose.add_argument("--undo", action="store_true", help="move to the bin what the last import brought in")
+    command.add_argument("--character", metavar="NAME", help="who of those who speak in a chat or a script is the character")
     command.add_argument("--dry-run", action="store_true", help="only say what is understood")
     command.add_argument("--rejected", type=Path, metavar="FILE", help="write down there (CSV) what could not be read, and why")
 
@@ -51,7 +54,10 @@ def bring(studio: Studio, options: argparse.Namespace, say: Say) -> int:
     persona = getattr(options, "persona", None)
     into = exchange.named(studio.library, persona) if persona else None
     host = studio.library.character(into).persona if into else None
-    readings = exchange.read_files(files, host.name if host else "", studio.settings)
+    named = getattr(options, "character", None)
+    readings = exchange.read_files(files, named or (host.name if host else ""), studio.settings)
+    if named:
+        _speaks(named, readings)
     for one in readings:
         _tell(one, host, say)
     _write_rejects(readings, getattr(options, "rejected", None), say)
@@ -82,6 +88,17 @@ def take(studio: Studio, options: argparse.Namespace, say: Say) -> int:
     if left := way.left(whole):
         say(left)
     return 0
+
+
+def _speaks(named: str, readings: Sequence[Reading]) -> None:
+    """Raises StudioError where nobody of that name speaks."""
+    speakers = list(dict.fromkeys(name for one in readings if one.found for name in one.found.speakers))
+    if folded(named) in map(folded, speakers):
+        return
+    cure = (
+        f"Those who speak are {', '.join(map(shown, speakers))}." if speakers else "There is nobody to choose from: leave --character out."
+    )
+    raise StudioError(f"Nobody called “{named}” speaks in what was named. Nothing was brought in. {cure}")
 
 
 def _tell(one: Reading, host: Persona | None, say: Say) -> None:

@@ -9,6 +9,7 @@ import zipfile
 import zlib
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 from studio.domain import persona
 from studio.domain.conversation import from_jsonl, to_jsonl
@@ -180,6 +181,8 @@ def _entry(rng: random.Random, data: bytes) -> bytes:
             parts = [(entry.filename, old.read(entry)) for entry in old.infolist()]
     except (zipfile.BadZipFile, zlib.error, ValueError, OSError, NotImplementedError, RuntimeError, EOFError):
         return _flip(rng, data)
+    if not parts:
+        return _flip(rng, data)
     at = rng.randrange(len(parts))
     name, content = parts[at]
     change = rng.choice((_field, _flip, _cut, _poke)) if content else _poke
@@ -213,20 +216,39 @@ def mutation(made: dict[str, bytes], number: int, seed: int = 7) -> tuple[str, b
 
 
 # ---------------------------------------------------------------- what the studio says of it
-def fault(name: str, data: bytes, folder: Path, settings: Settings) -> str:
-    """What is wrong with the answer; empty where the file was read, or refused as it should be. A defect of the studio's is raised."""
+class Answer(NamedTuple):
+    """What the studio said of one damaged file: whether it was read, how long that took, what it passed over, and what is wrong with that."""
+
+    is_read: bool
+    seconds: float
+    said: tuple[str, ...]  # the refusal, or each place that was passed over
+    fault: str
+
+
+def answer(name: str, data: bytes, folder: Path, settings: Settings) -> Answer:
+    """What is said of a file. A defect of the studio's is raised."""
     file = folder / name
     file.write_bytes(data)
     began = time.perf_counter()
     (one,) = exchange.read_files([file], "Biscuit", settings)
     spent = time.perf_counter() - began
+    said = tuple(map(str, one.found.skipped)) if one.found else (one.refusal,)
     if spent > LONGEST:
-        return f"it took {spent:.1f} s"
+        return Answer(bool(one.found), spent, said, f"it took {spent:.1f} s")
     if one.found is None:
-        return _refusal(name, one.refusal)
-    return next(
-        (f"a place that was passed over says: {one}" for one in one.found.skipped if not _told(name, one.where, one.what, one.cure)), ""
-    )
+        return Answer(False, spent, said, _refusal(name, one.refusal))
+    odd = (skip for skip in one.found.skipped if not _told(name, skip.where, skip.what, skip.cure))
+    return Answer(True, spent, said, next((f"a place that was passed over says: {skip}" for skip in odd), ""))
+
+
+def fault(name: str, data: bytes, folder: Path, settings: Settings) -> str:
+    """What is wrong with the answer; empty where the file was read, or refused as it should be."""
+    return answer(name, data, folder, settings).fault
+
+
+def shape(sentence: str) -> str:
+    """A sentence without what is this one file's: its numbers, and the words quoted from it."""
+    return re.sub(r"\d[\d,]*", "0", re.sub(r"“[^”]*”", "“…”", sentence))
 
 
 def _refusal(name: str, sentence: str) -> str:

@@ -9,11 +9,27 @@ from pathlib import Path
 import pytest
 
 PROJECT = Path(__file__).resolve().parent.parent
-HEAVY = {"torch", "transformers", "peft", "trl", "datasets", "accelerate", "bitsandbytes", "gguf", "llama_cpp", "safetensors"}
+HEAVY = {
+    "torch",
+    "transformers",
+    "peft",
+    "trl",
+    "datasets",
+    "accelerate",
+    "bitsandbytes",
+    "gguf",
+    "llama_cpp",
+    "safetensors",
+    "sklearn",
+    "scipy",
+}
 # Layer: the rooms of the studio it may import, and the outside libraries.
 ALLOWED = {
     "domain": ({"domain"}, set()),
-    "services": ({"services", "domain", "settings"}, {"platformdirs", "psutil", "httpx", "tokenizers", "huggingface_hub", "rapidfuzz"}),
+    "services": (
+        {"services", "domain", "settings"},
+        {"platformdirs", "psutil", "httpx", "tokenizers", "huggingface_hub", "rapidfuzz", "numpy"},
+    ),
     "engine": ({"engine", "domain"}, HEAVY | {"numpy", "psutil", "tokenizers", "huggingface_hub", "jinja2", "pyarrow"}),
     "tabs": ({"tabs", "services", "domain", "settings"}, {"gradio", "fastapi", "pydantic"}),
     "settings": (set(), {"platformdirs"}),

@@ -123,3 +123,14 @@ def test_what_can_not_be_written_is_said(studio, tmp_path):
     assert studio("export-dataset", "--persona", "Marlow", "--as", "docx", "--to", "x")[1][0].startswith("There is no form called “docx”.")
     code, said = studio("export-dataset", "--persona", "Marlow", "--as", "csv", "--to", "none/x.csv")
     assert (code, said) == (1, [f"There is no folder {tmp_path / 'none'}. Nothing was written. Make it first, or choose another place."])
+
+
+def test_who_of_several_speakers_is_the_character_can_be_said(studio):
+    Path("talk.txt").write_text("Ben: Hello.\nTom: Hi.\n", "utf-8")
+    code, said = studio("import", "talk.txt", "--character", "Ben", "--dry-run")
+    assert (code, said[1:3]) == (0, ["    Ben → the character", "    Tom → the visitor"])
+    code, said = studio("import", "talk.txt", "--character", "Ann", "--new")
+    assert (code, said) == (
+        1,
+        ["Nobody called “Ann” speaks in what was named. Nothing was brought in. Those who speak are Tom, Ben."],
+    )

@@ -7,16 +7,18 @@ const { wellFormed } = await import("./turns.js" + version);
 const FIELDS = [
   ["description", "Who {name} is, in one line", ""], ["voice", "Rules of the voice, one on each line", ""], ["facts", "What is true of {name}, one on each line", "As {name} would say it, if you like: “I am six.”"],
   ["system", "How {name} talks, told to the model", "(system prompt)"], ["greeting", "How {name} says hello", ""], ["visitor", "Who is talking to {name}", ""],
+  ["audition", "Lines to try {name} with, one on each line", "Up to ten. Every lesson asks them, so that you hear the voice change."],
 ];
-const LISTS = ["voice", "facts"];
-const toText = sheet => Object.fromEntries(FIELDS.map(([f]) => [f, LISTS.includes(f) ? sheet[f].join("\n") : sheet[f]]));
+const LISTS = ["voice", "facts", "audition"];
+const toText = sheet => Object.fromEntries(FIELDS.map(([f]) => [f, LISTS.includes(f) ? (sheet[f] ?? []).join("\n") : sheet[f]]));
 const toSheet = text => Object.fromEntries(FIELDS.map(([f]) => [f, LISTS.includes(f) ? text[f].split("\n").map(s => s.trim()).filter(Boolean) : text[f]]));
 const same = (a, b) => JSON.stringify(toSheet(a)) === JSON.stringify(toSheet(b));
 
 export function character(api, { saved }) {
   let persona = null, rev = 0, name = "", now = {}, ground = {}, theirs = null, kept = new Map();
   const help = el("p", {}), rules = el("ul", { class: "ps-rules" }), noRules = el("p", { hidden: true }, "Nothing is said about the voice yet.");
-  const state = el("p", { class: "ps-state" }), trouble = notice("alert"), clash = notice("alert"), offer = notice("status");
+  const state = el("p", { class: "ps-state" }), back = () => details.querySelector("summary").focus();
+  const trouble = notice("alert", back), clash = notice("alert", back), offer = notice("status", back);
   const fields = Object.fromEntries(FIELDS.map(([f]) => [f, el("textarea", { id: `ps-sheet-${f}`, "data-field": f, rows: LISTS.includes(f) || f === "system" ? "3" : "1" })]));
   const labels = Object.fromEntries(FIELDS.map(([f]) => [f, el("span")]));
   const smalls = Object.fromEntries(FIELDS.map(([f]) => [f, el("small")]));

@@ -4,19 +4,19 @@ const { el, button, roving, notice, bothTexts, KEYS } = await import("./parts.js
 const TOOLS = [["up", "Up", "Move up"], ["down", "Down", "Move down"], ["above", "Insert above"], ["split", "Split here"], ["merge", "Merge"], ["keep", "Another version"], ["remove", "Remove"]];
 const shortcut = name => KEYS.find(([, , what]) => what === name)?.[0] ?? null;
 
-/** run(name) does a command, says(role) adds a line; marks, panel and opener are set among the parts. */
-export function frame({ run, says, keys, history, drawer, leave }, { marks, panel, opener }) {
+/** run(name) does a command, says(role) adds a line, back() goes on writing; marks, about, panel, opener and toggle are set among the parts. */
+export function frame({ run, says, back, keys, history, drawer, leave }, { marks, about, panel, opener, toggle }) {
   const act = (name, word, more = {}) => button(word, name, () => run(name), { "aria-keyshortcuts": shortcut(name), "data-do": name, ...more });
   const state = el("p", { class: "ps-state" }), redo = act("redo", "Redo"), openList = button("Conversations", "list", drawer, { class: "ps-drawer" });
   const side = [openList, act("undo", "Undo"), redo, button("History", "clock", history), button("Keys", "keys", keys, { "aria-keyshortcuts": "F1" })];
   const bar = el("header", { class: "ps-bar", hidden: true }, state, el("div", { class: "ps-barside" }, ...side));
-  const [trouble, clash, offer] = [notice("alert"), notice("alert"), notice("status")];
+  const [trouble, clash, offer] = [notice("alert", back), notice("alert", back), notice("status", back)];
   const title = el("textarea", { class: "ps-title", rows: "1", maxlength: "200", placeholder: "A title", "aria-label": "Title" });
   const lines = el("ol", { class: "ps-lines", "aria-label": "Lines" });
   const tools = el("div", { class: "ps-tools", role: "toolbar", "aria-label": "This line" }, ...TOOLS.map(([name, word, whole]) => act(name, word, { "aria-label": whole ?? null })));
   const [visitorSays, personaSays] = ["user", "model"].map(role => button("", "plus", () => says(role)));
-  const ends = el("div", { class: "ps-ends" }, button("Like this one", "like", () => leave("like")), button("Duplicate", "copy", () => leave("duplicate")), button("Move to the bin", "bin", () => leave("remove")));
-  const body = el("div", { class: "ps-body", hidden: true }, offer.box, title, marks, lines, opener, panel, el("div", { class: "ps-foot" }, visitorSays, personaSays), ends);
+  const ends = el("div", { class: "ps-ends" }, toggle, button("Like this one", "like", () => leave("like")), button("Duplicate", "copy", () => leave("duplicate")), button("Move to the bin", "bin", () => leave("remove")));
+  const body = el("div", { class: "ps-body", hidden: true }, offer.box, title, marks, about, lines, opener, panel, el("div", { class: "ps-foot" }, visitorSays, personaSays), ends);
   const blank = el("div", { class: "ps-blank", hidden: true });
   const node = el("section", { class: "ps-sheet", "aria-label": "Conversation" }, bar, trouble.box, clash.box, body, blank);
   return { node, state, redo, bar, trouble, clash, offer, title, lines, tools, settleTools: roving(tools), visitorSays, personaSays, body, blank };

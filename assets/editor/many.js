@@ -10,7 +10,7 @@ const conversations = n => plural(n, "conversation", "conversations");
 
 /** `shelf` is the list; `flush` stores what is being typed; `changed(to)` is called after each act. */
 export function many(api, shelf, { root, flush, toast, announce, changed }) {
-  let on = false, busy = false, ticked = new Set(), anchor = null, base = new Set(), ticket = 0;
+  let on = false, busy = false, ticked = new Set(), anchor = null, base = new Set(), ticket = 0, choosing = null;
 
   // --- parts
   const select = button("Select", "", () => { start(); (shelf.total ? shelf.list : undo).focus(); }, { class: "ps-small", title: "Choose several conversations" });
@@ -20,7 +20,10 @@ export function many(api, shelf, { root, flush, toast, announce, changed }) {
   const count = el("p", { class: "ps-count", role: "status" });
   const undo = button("Undo", "", () => wind(), { class: "ps-small" });
   const acts = [["Tag", tagging], ["State", state], ["Move", moving], ["Replace", replacing], ["Bin", bin]].map(([word, act]) =>
-    button(word, "", () => (ticked.size ? attempt(act) : toast("Nothing is chosen yet. Press Space on a conversation, or press All.")), { class: "ps-small" }));
+    button(word, "", async () => {
+      await choosing;                                // what was asked for just before is chosen first
+      return ticked.size ? attempt(act) : toast("Nothing is chosen yet. Press Space on a conversation, or press All.");
+    }, { class: "ps-small" }));
   const bar = el("div", { class: "ps-lotbar", role: "toolbar", "aria-label": "What to do with the chosen conversations" }, ...acts, undo, button("Done", "", () => leave(true), { class: "ps-small" }));
   const foot = el("div", { class: "ps-lot", hidden: true }, count, bar);
   shelf.node.querySelector(".ps-foundline").append(lead);
@@ -81,7 +84,7 @@ export function many(api, shelf, { root, flush, toast, announce, changed }) {
     if (mine === ticket) tick([...base, ...ids], true);
   }
   const found = async () => sure(await api.many.found({ found: shelf.request() })).ids;
-  const everything = () => attempt(async () => { start(); tick(await found()); hold(shelf.active); });
+  const everything = () => { choosing = attempt(async () => { start(); tick(await found()); hold(shelf.active); }); };
   /** Something chosen has gone elsewhere: it is not chosen any more. */
   async function prune() {
     const { ids } = sure(await api.many.found({ found: { persona: shelf.request().persona, query: "" } })), there = new Set(ids);
@@ -96,7 +99,7 @@ export function many(api, shelf, { root, flush, toast, announce, changed }) {
     painted() { select.hidden = on || !(shelf.total || last()); },
     click(e, i) {
       if (!on && !e.shiftKey && !control(e)) return false;
-      if (e.shiftKey) attempt(() => reach(i).then(() => shelf.reveal(i))); else { toggle(i); shelf.reveal(i); }
+      if (e.shiftKey) choosing = attempt(() => reach(i).then(() => shelf.reveal(i))); else { toggle(i); shelf.reveal(i); }
       return true;
     },
     key(e, jump) {
@@ -107,7 +110,7 @@ export function many(api, shelf, { root, flush, toast, announce, changed }) {
       start();
       if (!anchor) hold(shelf.active);
       shelf.reveal(shelf.active + jump);
-      attempt(() => reach(shelf.active));
+      choosing = attempt(() => reach(shelf.active));
       return handled(e);
     },
   });

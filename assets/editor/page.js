@@ -9,18 +9,21 @@ const { bothConversations, bubble, frame, walking } = await import("./frame.js" 
 const { decorate, explain, HEARD } = await import("./versions.js" + version);
 const { marks, sameMarks } = await import("./marks.js" + version);
 const { help } = await import("./help.js" + version);
+const { remarks } = await import("./remarks.js" + version);
 const WALKS = ["up", "down", "nextVersion", "previousVersion"];   // pressed again and again: the button keeps the focus
 
-export function page(api, { announce, toast, saved, keys, history, leave, drawer }) {
+export function page(api, { announce, toast, saved, keys, history, leave, drawer, show }) {
   // --- parts
   const run = name => go(name).catch(error => toast(whyMissing(error, "An earlier version")));
   const marking = marks({ toast, changed: () => touched(), known: async () => ((await api.tags({ id: persona })).tags ?? []).sort((a, b) => b.count - a.count).map(t => t.tag) });
   const assist = help(api, { announce, take, question: () => { const t = now.turns.at(-1); return doc && t?.role === "user" && t.text.trim() ? { id: t.id, persona, turns: now.turns } : null; } });
-  const { node, state, redo, bar, trouble, clash, offer, title, lines, tools, settleTools, visitorSays, personaSays, body, blank } = frame({ run, keys, history, drawer, leave, says: role => says(role) }, { marks: marking.node, panel: assist.node, opener: assist.opener });
+  const told = remarks(api, { toast, show, who: () => persona });
+  const { node, state, redo, bar, trouble, clash, offer, title, lines, tools, settleTools, visitorSays, personaSays, body, blank } = frame({ run, keys, history, drawer, leave, says: role => says(role), back: () => (boxes()[here] ?? title).focus() }, { marks: marking.node, about: told.about, panel: assist.node, opener: assist.opener, toggle: told.toggle });
+  told.under(lines);
 
   // --- the document
   let doc = null, names = { user: "Visitor", model: "Character" }, persona = null;
-  let now = { title: "", turns: [] }, ground = now, here = -1, past = new Past(), older = 0, sent = new Set(), shrunk = false, theirs = null, remembering = null, ticket = 0;
+  let now = { title: "", turns: [] }, ground = now, here = -1, past = new Past(), older = 0, sent = new Set(), shrunk = false, theirs = null, remembering = null, ticket = 0, newest = 0;
   const boxes = () => lines.querySelectorAll("textarea");
   const spot = () => ({ ...now, i: here, at: boxes()[here]?.selectionStart ?? 0 });
   const saver = new Saver(send, tell);
@@ -28,6 +31,7 @@ export function page(api, { announce, toast, saved, keys, history, leave, drawer
   function tell(kind, sentence) {
     state.dataset.kind = kind;
     state.textContent = { saving: "Saving…", saved: "Saved", held: "Not saved", refused: "Not saved", waiting: "Not saved" }[kind];
+    if (kind === "saved" && doc && newest > doc.rev) follow(newest).catch(() => {});   // the next save finds out anyway
     if (!sentence) return trouble.clear();
     trouble.show(sentence, { "Save again": () => saver.save() });
   }
@@ -47,7 +51,7 @@ export function page(api, { announce, toast, saved, keys, history, leave, drawer
     if ([...have.values()].some(li => li.contains(tools))) tools.remove();
     for (const li of have.values()) li.remove();
     fill(title, now.title);
-    paintFoot();
+    paintFoot(); told.paint();
     select(Math.min(focus ? focus.i : here, now.turns.length - 1), focus);
   }
   const beside = (li, t) => decorate(li, t, name => { here = [...lines.children].indexOf(li); run(name); });
@@ -108,7 +112,7 @@ export function page(api, { announce, toast, saved, keys, history, leave, drawer
       if (seen && seen !== answer.sha256) return { refused: "Not saved: what was stored differs from what you wrote. Your words are kept in this window. Press Save again." };
       doc.rev = answer.rev; ground = mine;
       if (now === mine) { shrunk = false; if (!marking.changed) drafts.drop(id); }
-      saved(id, doc.rev, { ...mine, ...marking.now });
+      saved(id, doc.rev, { ...mine, ...marking.now }); told.soon();
       return { ok: true };
     }
     return refused(answer);
@@ -146,7 +150,7 @@ export function page(api, { announce, toast, saved, keys, history, leave, drawer
     drafts.flush();
     if (doc && !saver.idle && !(await saver.flush())) toast("The last words are not saved yet. This browser keeps them and offers them when you open that conversation again.");
     assist.close();
-    saver.reset(); doc = null; theirs = null;
+    saver.reset(); doc = null; theirs = null; told.opened(null);
     for (const each of [trouble, clash, offer]) each.clear();
   }
   async function open(id, focus) {
@@ -158,9 +162,9 @@ export function page(api, { announce, toast, saved, keys, history, leave, drawer
     if (mine !== ticket) return;
     if (answer?.ok !== true) return unread(answer, fault, id, focus);
     const text = { title: answer.title, turns: received(answer.turns) };
-    doc = { id, rev: answer.rev }; now = ground = text; here = -1; past = new Past(); older = answer.rev; sent = new Set(); shrunk = false;
+    doc = { id, rev: answer.rev }; now = ground = text; here = -1; past = new Past(); older = answer.rev; sent = new Set(); shrunk = false; newest = 0;
     lines.replaceChildren(); marking.show(answer); blank.hidden = true; body.hidden = bar.hidden = false;
-    render(); tell("saved", "");
+    render(); tell("saved", ""); told.opened(id);
     drafts.visited(persona, id);
     offerDraft(id);
     if (focus) goTo(focus);
@@ -193,6 +197,7 @@ export function page(api, { announce, toast, saved, keys, history, leave, drawer
   async function go(name) {
     if (name === "save") { if (await saver.flush()) announce("Saved"); return; }
     if (!doc) return;
+    if (name === "remarks") return announce(told.told);
     if (name === "undo" || name === "redo") return wind(name);
     const i = here < 0 ? now.turns.length - 1 : here;
     if (!now.turns.length && name !== "below" && name !== "above") return;
@@ -209,8 +214,8 @@ export function page(api, { announce, toast, saved, keys, history, leave, drawer
     if (name === "remove") toast("Line removed.", "Undo", () => doc?.id === id && putBack(removed, i));
     if (name === "drop") toast("Version removed.", "Undo", () => showAgain(removed));
   }
-  function showAgain({ id, text }) {
-    const back = doc && broughtBack(now.turns, id, text);
+  function showAgain(dropped) {
+    const back = doc && broughtBack(now.turns, dropped.id, dropped);
     if (back) { past.note(spot()); become({ ...now, turns: back.turns }, back.focus); }
   }
   /** A draft becomes a line below the one it answers. */
@@ -280,8 +285,22 @@ export function page(api, { announce, toast, saved, keys, history, leave, drawer
   body.addEventListener("focusout", () => { saver.composing = false; });
   walking(lines, run);
 
+  /** Something else has stored it: an idle window follows without moving its caret, a busy one when it has saved. */
+  async function follow(rev, why = "Changed in another window.") {
+    if (!doc || rev <= doc.rev) return;
+    newest = Math.max(newest, rev);
+    if (!saver.idle) return;
+    const { id } = doc, answer = await api.load({ id });
+    if (answer.ok !== true || doc?.id !== id || !saver.idle || answer.rev <= doc.rev) return;   // an answer that a save has overtaken is of yesterday
+    const head = { title: answer.title, turns: received(answer.turns) };
+    doc.rev = answer.rev; marking.settle(answer);
+    if (sameText(head, now)) return;
+    past.note(spot()); now = ground = head; render(); told.soon();
+    announce(`${why} ${plural(now.turns.length, "line", "lines")} now.`);
+  }
+
   return {
-    node, run, open, close, say, use, saver,
+    node, run, open, close, say, use, saver, follow, checked: told.soon,
     get id() { return doc?.id ?? null; }, get rev() { return doc?.rev ?? 0; }, get now() { return now; }, get ground() { return ground; }, get past() { return past; }, get marks() { return marking.now; },
     name(who, given) { persona = who; names = given; if (doc) render(); else paintFoot(); },
     /** Changes what is kept beside the words. `act(base)` asks the studio; it takes no word, so where a save was faster it is asked again. */
@@ -291,17 +310,6 @@ export function page(api, { announce, toast, saved, keys, history, leave, drawer
       for (let tries = 4; tries && answer.error === "conflict"; tries--) answer = await act(answer.rev);
       if (answer.ok === true && doc?.id === id && answer.rev === doc.rev + 1) doc.rev = answer.rev;
       return answer;
-    },
-    /** Something else has stored it: an idle window follows without moving its caret. */
-    async follow(rev, why = "Changed in another window.") {
-      if (!doc || rev <= doc.rev || !saver.idle) return;
-      const { id } = doc, answer = await api.load({ id });
-      if (answer.ok !== true || doc?.id !== id || !saver.idle) return;
-      const head = { title: answer.title, turns: received(answer.turns) };
-      doc.rev = answer.rev; marking.settle(answer);
-      if (sameText(head, now)) return;
-      past.note(spot()); now = ground = head; render();
-      announce(`${why} ${plural(now.turns.length, "line", "lines")} now.`);
     },
   };
 }

@@ -61,10 +61,14 @@ export function toasts(root) {
   };
 }
 
-/** A question or a fault inside the page: a sentence and what can be done. Hidden while it has nothing to say. */
-export function notice(role) {
+/** A question or a fault inside the page: a sentence and what can be done. Hidden while it has nothing to say; back() takes the focus from it then. */
+export function notice(role, back = () => {}) {
   const box = el("div", { class: "ps-notice", role, hidden: true });
-  const clear = () => { if (!box.hidden) { box.hidden = true; box.replaceChildren(); } };
+  const clear = () => {
+    const inside = box.contains(document.activeElement);
+    if (!box.hidden) { box.hidden = true; box.replaceChildren(); }
+    if (inside) back();
+  };
   const show = (sentence, choices, ...more) => {
     if (!box.hidden && !more.length && box.firstChild.textContent === sentence) return;   // said already: the button under somebody's finger stays
     const acts = Object.entries(choices).map(([word, act]) => button(word, "", act));
@@ -102,7 +106,8 @@ export const KEYS = [
   ["Alt+Shift+r", "Swap the speaker", "swap"],
   ["Alt+Shift+v", "Another version of the line", "keep"], ["Alt+Shift+PageUp", "Previous version", "previousVersion"], ["Alt+Shift+PageDown", "Next version", "nextVersion"],
   ["Control+z", "Undo", "undo"], ["Control+Shift+z", "Redo", "redo"], ["Control+y", "Redo", "redo"],
-  ["Control+s", "Save now", "save"], ["Control+k", "Find a word or a title", "search"],
+  ["Alt+Shift+c", "Hear what the checks say", "remarks"],
+  ["Alt+Shift+n", "New conversation", "new"], ["Control+s", "Save now", "save"], ["Control+k", "Find a word or a title", "search"],
   ["Alt+PageUp", "Previous conversation", "previous"], ["Alt+PageDown", "Next conversation", "next"], ["F1", "This list of keys", "help"],
 ];
 const ALSO = [["↑ or ↓ at the edge of a line", "The line above or below"], ["Backspace at the start", "Merge with the line above"],

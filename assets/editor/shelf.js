@@ -3,11 +3,12 @@ const version = new URL(import.meta.url).search;
 const { el, button, plural } = await import("./parts.js" + version);
 const { whyMissing } = await import("./wire.js" + version);
 const { filters } = await import("./filter.js" + version);
-const ROW = 66, PAGE = 100;
+const ROW = 66, PAGE = 100, AGAIN = 2000;   // AGAIN: ms until a better answer is asked for
 
 /** choose(id, focus) is called with the conversation somebody wants; `listed` after each answer. */
 export function shelf(api, { choose, create, bring, listed }) {
-  let persona = null, open = null, query = "", total = 0, all = 0, pages = new Map(), active = 0, epoch = 0, asking = 0, loading = null, broken = false;
+  let persona = null, open = null, query = "", total = 0, all = 0, pages = new Map(), active = 0, epoch = 0, asking = 0, awaiting = 0, loading = null, broken = false;
+  let hidden = false;                                // behind another tab, where Chat may have added a conversation meanwhile
   let pick = null;                                   // who keeps the ticks while several are chosen: many.js
   const search = el("input", { type: "search", class: "ps-find", placeholder: "Find a word or a title", "aria-label": "Find a word or a title", "aria-controls": "ps-list", autocomplete: "off" });
   const found = el("p", { class: "ps-found", role: "status" });
@@ -29,9 +30,24 @@ export function shelf(api, { choose, create, bring, listed }) {
     if (mine !== epoch) return;
     if (!answer?.rows) { pages.delete(p); return unread(fault, answer); }
     pages.set(p, answer.rows); total = answer.total; all = answer.all ?? total; broken = false;
-    filter.said(answer.compared);
+    told(answer);
     listed({ total, query: query || filter.any });
     paint();
+  }
+  /** Says by what conversations were compared; while the studio reads them for their meaning, a better answer follows by itself. */
+  function told(answer) {
+    filter.said(answer.compared);
+    clearTimeout(awaiting);
+    if (answer.reading && filter.asked.like) awaiting = setTimeout(better, AGAIN);
+  }
+  async function better() {
+    if (hidden) return;                               // whoever comes back to the list reads it anew
+    const mine = epoch, answer = await api.list({ ...request(), offset: 0, limit: PAGE }).catch(() => null);
+    if (mine !== epoch || !filter.asked.like) return;
+    if (!answer?.rows) return void (awaiting = setTimeout(better, AGAIN));
+    const ids = rows => (rows ?? []).map(r => r.id).join();
+    if (ids(answer.rows) !== ids(pages.get(0))) { pages = new Map([[0, answer.rows]]); total = answer.total; paint(); }
+    told(answer);
   }
   function unread(fault, answer) {
     total = 0; broken = true; runway.replaceChildren(); list.hidden = true;
@@ -123,7 +139,6 @@ export function shelf(api, { choose, create, bring, listed }) {
   });
   search.addEventListener("input", () => { clearTimeout(asking); asking = setTimeout(look, 120); });
   search.addEventListener("keydown", e => { if ((e.key === "ArrowDown" || e.key === "Enter") && !e.isComposing) { e.preventDefault(); list.focus(); } });
-  let hidden = false;                                // behind another tab, where Chat may have added a conversation meanwhile
   new ResizeObserver(() => {
     const now = node.offsetParent === null && node.clientHeight === 0;
     if (hidden && !now) refresh(); else if (!now && pages.size) paint();

@@ -1,27 +1,32 @@
-// The nouns and verbs of a conversation, without a page. A text is {title, turns}; a turn is a frozen {id, role, text, others?, drafted?}:
-// others are versions of the line kept beside it, drafted says that a model wrote it and nobody has touched it since.
+// The nouns and verbs of a conversation, without a page. A text is {title, turns}; a turn is a frozen {id, role, text, others?, drafted?, drafts?}:
+// others are versions of the line kept beside it, drafted says that a model wrote it and nobody has touched it since, drafts which others are so.
 // Every command is a pure function (turns, i, caret) -> {turns, focus: {i, at}}, or {refused: sentence}, or null where there is nothing to do.
 
 export const freshId = () => [...crypto.getRandomValues(new Uint8Array(8))].map(byte => byte.toString(16).padStart(2, "0")).join("");
 export const other = role => (role === "user" ? "model" : "user");
-export const line = (role, text = "", id = freshId(), { others = [], drafted = false } = {}) =>
-  Object.freeze({ id, role, text, ...(others.length && { others: Object.freeze([...others]) }), ...(drafted && { drafted }) });
+export const line = (role, text = "", id = freshId(), { others = [], drafted = false, drafts = [] } = {}) =>
+  Object.freeze({ id, role, text, ...(others.length && { others: Object.freeze([...others]) }), ...(drafted && { drafted }), ...(drafts.length && { drafts: Object.freeze([...drafts]) }) });
 /** The same line with other words; its versions stay, and it is the writer's own from now on. */
-export const said = (t, text) => line(t.role, text, t.id, { others: t.others });
+export const said = (t, text) => line(t.role, text, t.id, { others: t.others, drafts: t.drafts });
 export const MOST_OTHERS = 20;                       // as studio/domain/conversation.py has it
 const FULL = `A line keeps at most ${MOST_OTHERS} other versions. Nothing was changed. Remove one first.`;
 const others = t => t.others ?? [], blank = t => !t.text.trim();
+/** A version is {text, drafted}: each keeps its own mark, wherever it stands. */
+const shown = t => ({ text: t.text, drafted: t.drafted });
+const beside = t => others(t).map((text, n) => ({ text, drafted: t.drafts?.includes(n) }));
+const showing = (t, { text, drafted }, rest) =>
+  line(t.role, text, t.id, { others: rest.map(one => one.text), drafted, drafts: rest.flatMap((one, n) => (one.drafted ? [n] : [])) });
 /** The same line with another of its versions shown. The one that was shown is kept, unless it is empty. */
 function turned(ts, i, forth) {
-  const t = ts[i], all = others(t), seen = blank(t) ? [] : [t.text];
+  const t = ts[i], all = beside(t), seen = blank(t) ? [] : [shown(t)];
   if (!all.length) return null;
-  const [text, rest] = forth ? [all[0], [...all.slice(1), ...seen]] : [all.at(-1), [...seen, ...all.slice(0, -1)]];
-  return { turns: put(ts, i, 1, line(t.role, text, t.id, { others: rest })), focus: { i, at: text.length } };
+  const [next, rest] = forth ? [all[0], [...all.slice(1), ...seen]] : [all.at(-1), [...seen, ...all.slice(0, -1)]];
+  return { turns: put(ts, i, 1, showing(t, next, rest)), focus: { i, at: next.text.length } };
 }
 export const put = (turns, i, drop, ...add) => [...turns.slice(0, i), ...add, ...turns.slice(i + drop)];
 // A textarea only knows \n: what comes with \r\n would differ from its own box for ever.
 const plain = text => text.replace(/\r\n?/g, "\n");
-export const received = turns => turns.map(t => line(t.role, plain(t.text), t.id, { others: t.others?.map(plain), drafted: t.drafted }));
+export const received = turns => turns.map(t => line(t.role, plain(t.text), t.id, { others: t.others?.map(plain), drafted: t.drafted, drafts: t.drafts }));
 // What can be neither stored nor sent (half a character pair) becomes the replacement sign.
 export const wellFormed = text => (text.toWellFormed ? text.toWellFormed() : text.replace(/[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g, "\ufffd"));
 
@@ -45,9 +50,9 @@ export const commands = {
   }),
   merge: (ts, i) => {
     if (i < 1) return null;
-    const [a, b] = [ts[i - 1], ts[i]], glue = a.text && b.text ? "\n" : "", kept = [...others(a), ...others(b)];
+    const [a, b] = [ts[i - 1], ts[i]], glue = a.text && b.text ? "\n" : "", kept = [...beside(a), ...beside(b)];
     if (kept.length > MOST_OTHERS) return { refused: FULL };
-    return { turns: put(ts, i - 1, 2, line(a.role, a.text + glue + b.text, a.id, { others: kept })), focus: { i: i - 1, at: a.text.length + glue.length } };
+    return { turns: put(ts, i - 1, 2, showing(a, { text: a.text + glue + b.text }, kept)), focus: { i: i - 1, at: a.text.length + glue.length } };
   },
   // Versions of a line: what is shown is the text, and only that is learned.
   keep: (ts, i) => {
@@ -55,29 +60,29 @@ export const commands = {
     if (t.role !== "model") return { refused: "Only the character's lines have versions." };
     if (blank(t)) return { refused: "This version is still empty. Write it first." };
     if (others(t).length >= MOST_OTHERS) return { refused: FULL };
-    return { turns: put(ts, i, 1, line(t.role, "", t.id, { others: [...others(t), t.text] })), focus: { i, at: 0 } };
+    return { turns: put(ts, i, 1, showing(t, { text: "" }, [...beside(t), shown(t)])), focus: { i, at: 0 } };
   },
   nextVersion: (ts, i) => turned(ts, i, true),
   previousVersion: (ts, i) => turned(ts, i, false),
   drop: (ts, i) => {
-    const t = ts[i], all = others(t);
-    return all.length ? { turns: put(ts, i, 1, line(t.role, all.at(-1), t.id, { others: all.slice(0, -1) })), focus: { i, at: all.at(-1).length } } : null;
+    const t = ts[i], all = beside(t);
+    return all.length ? { turns: put(ts, i, 1, showing(t, all.at(-1), all.slice(0, -1))), focus: { i, at: all.at(-1).text.length } } : null;
   },
   /** A drafted line as it is becomes the writer's own. */
   own: (ts, i, at) => (ts[i].drafted ? { turns: put(ts, i, 1, said(ts[i], ts[i].text)), focus: { i, at } } : null),
 };
 
 /** A version that was dropped is shown again, with the others kept as they are; null where its line is gone or full. */
-export function broughtBack(ts, id, text) {
+export function broughtBack(ts, id, dropped) {
   const i = ts.findIndex(t => t.id === id), t = ts[i];
   if (!t || others(t).length >= MOST_OTHERS) return null;
-  return { turns: put(ts, i, 1, line(t.role, text, id, { others: [...others(t), ...(blank(t) ? [] : [t.text])] })), focus: { i, at: text.length } };
+  return { turns: put(ts, i, 1, showing(t, dropped, [...beside(t), ...(blank(t) ? [] : [shown(t)])])), focus: { i, at: dropped.text.length } };
 }
 
 /** SHA-256 of a text as the studio stores it; "" where the browser can't tell. */
 export async function seal({ title, turns }) {
   if (!globalThis.crypto?.subtle) return "";
-  const canonical = JSON.stringify({ title, turns: turns.map(({ id, role, text, others, drafted }) => ({ id, role, text, others, drafted })) });
+  const canonical = JSON.stringify({ title, turns: turns.map(({ id, role, text, others, drafted, drafts }) => ({ id, role, text, others, drafted, drafts })) });
   const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(canonical)));
   return [...digest].map(byte => byte.toString(16).padStart(2, "0")).join("");
 }

@@ -19,7 +19,7 @@ export function wire(root = "/studio/") {
     return answer.json();
   }
   const names = ["list", "load", "save", "history", "new", "duplicate", "remove", "recover", "character", "sheet", "mark", "tags", "pen", "hush",
-    "coverage", "link", "titles", "scene"];
+    "coverage", "link", "titles", "scene", "remarks", "silence", "hear"];
   const several = ["found", "about", "tag", "flag", "move", "bin", "find", "replace", "undo"];
   const usual = Object.fromEntries(names.map(name => [name, (body, last) => ask(name, body, last)]));
   const many = Object.fromEntries(several.map(name => [name, body => ask(`many/${name}`, body, false, MANY)]));

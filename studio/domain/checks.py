@@ -291,8 +291,9 @@ def _near(conversations: Iterable[Conversation], twins: Mapping[str, str]) -> Fi
 
 
 def _trim(conversations: Iterable[Conversation]) -> Finding | None:
-    lines = ((c, n, turn.text) for c in conversations for n, turn in enumerate(c.turns))
-    places = tuple((c.id, c.title, n) for c, n, text in lines if text.strip() and text != text.strip())
+    places = tuple(
+        (c.id, c.title, n) for c in conversations for n, turn in enumerate(c.turns) if (bare := turn.text.strip()) and bare != turn.text
+    )
     return finding(
         "trim",
         "look",

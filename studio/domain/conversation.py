@@ -11,6 +11,7 @@ from studio.domain.errors import BadFile, StudioError
 
 Role = Literal["user", "model"]
 ROLES: tuple[Role, Role] = ("user", "model")
+_ROLES: dict[str, Role] = {role: role for role in ROLES}  # one word for all, where each parsed line brings its own
 LONGEST_TEXT = 100_000  # characters in one turn
 MOST_TURNS = 500
 LONGEST_TITLE = 200
@@ -24,7 +25,7 @@ class Turn:
     """One line of dialogue. `id` is stable over edits, so that two windows can be merged turn by turn.
 
     Only `text` is learned. `others` are versions of this line that are kept beside it; `drafted` says that a model wrote it and nobody has
-    touched it since.
+    touched it since, and `drafts` which of the others are so, by their places.
     """
 
     id: str
@@ -32,16 +33,18 @@ class Turn:
     text: str
     others: tuple[str, ...] = ()
     drafted: bool = False
+    drafts: tuple[int, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """As it is stored and sent: what is as usual is left out."""
-        more = ({"others": list(self.others)} if self.others else {}) | ({"drafted": True} if self.drafted else {})
-        return {"id": self.id, "role": self.role, "text": self.text, **more}
+        more = {"others": list(self.others), "drafted": self.drafted, "drafts": list(self.drafts)}
+        return {"id": self.id, "role": self.role, "text": self.text, **{name: value for name, value in more.items() if value}}
 
 
 def turn(value: Mapping[str, Any]) -> Turn:
     """The turn whose `to_dict()` this is."""
-    return Turn(**{**value, "others": tuple(value.get("others", ()))})
+    others, drafts = tuple(value.get("others", ())), tuple(value.get("drafts", ()))
+    return Turn(value["id"], _ROLES[value["role"]], value["text"], others, value.get("drafted", False), drafts)
 
 
 @dataclass(frozen=True)
@@ -94,7 +97,7 @@ def fault(title: Any, turns: Any) -> str:
         return f"A conversation has at most {MOST_TURNS} lines. Continue in a new one."
     seen: set[str] = set()
     for n, turn in enumerate(turns, 1):
-        if not isinstance(turn, dict) or {"id", "role", "text"} != set(turn) - {"others", "drafted"} or turn["role"] not in ROLES:
+        if not isinstance(turn, dict) or {"id", "role", "text"} != set(turn) - {"others", "drafted", "drafts"} or turn["role"] not in ROLES:
             return f"Line {n} is not a line of dialogue."
         if not isinstance(turn["id"], str) or not 0 < len(turn["id"]) <= 64 or turn["id"] in seen:
             return f"Line {n} has no name of its own."
@@ -103,12 +106,19 @@ def fault(title: Any, turns: Any) -> str:
         others = turn.get("others", ())
         if not isinstance(others, list | tuple) or len(others) > MOST_OTHERS or turn.get("drafted", False) not in (True, False):
             return f"Line {n} keeps more than {MOST_OTHERS} other versions. Remove one first."
+        if not _are_places(turn.get("drafts", ()), len(others)):
+            return f"Line {n} marks a version as drafted that it does not have."
         if not all(isinstance(text, str) and len(text) <= LONGEST_TEXT for text in others):
             return f"A version of line {n} is longer than {LONGEST_TEXT:,} characters. Split it."
         if not all(map(_is_unicode, (turn["text"], title, *others))):
             return f"Line {n} holds half a character that can't be stored. Type it again."
         seen.add(turn["id"])
     return ""
+
+
+def _are_places(places: Any, count: int) -> bool:
+    known = isinstance(places, list | tuple) and all(type(place) is int and 0 <= place < count for place in places)
+    return known and list(places) == sorted(set(places))
 
 
 def _is_unicode(text: str) -> bool:
@@ -176,5 +186,9 @@ def from_jsonl(text: str, source: str, prefix: str) -> list[Conversation]:
 
 def to_jsonl(conversations: Iterable[Conversation]) -> str:
     """The messages file: one conversation a line."""
-    rows = ({"title": c.title, "tags": list(c.tags), "messages": to_messages(c.turns)} for c in conversations)
-    return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+    return "".join(json.dumps(row(c), ensure_ascii=False) + "\n" for c in conversations)
+
+
+def row(spoken: Conversation) -> dict[str, Any]:
+    """One line of that file."""
+    return {"title": spoken.title, "tags": list(spoken.tags), "messages": to_messages(spoken.turns)}

@@ -51,14 +51,33 @@ def split(conversations: Sequence[Conversation], share: float, seed: int) -> Spl
     return Split(tuple(c for c in conversations if c.id not in kept), tuple(c for c in conversations if c.id in kept))
 
 
-def snapshot(parts: Split) -> str:
-    """The file a lesson reads, one conversation a line: `{"id", "title", "part", "messages"}`. Its SHA-256 names what was learned."""
+def name(conversation: Conversation) -> str:
+    """A short name of what is said in a conversation: equal names, equal words."""
+    said = json.dumps([[turn.role, turn.text] for turn in conversation.turns], ensure_ascii=False)
+    return hashlib.sha256(said.encode()).hexdigest()[:16]
+
+
+def names(conversations: Iterable[Conversation]) -> str:
+    """A short name of what is said in all of these together, in whatever order; empty where there are none."""
+    each = sorted(name(c) for c in conversations)
+    return hashlib.sha256(" ".join(each).encode()).hexdigest()[:16] if each else ""
+
+
+def snapshot(parts: Split, new: Iterable[str] = ()) -> str:
+    """The file a lesson reads, one conversation a line: `{"id", "title", "part", "messages"}`. Its SHA-256 names what was learned.
+
+    `new`: names of conversations an earlier lesson has not seen; their lines say `"new": true`.
+    """
+    fresh = set(new)
     lines = []
     for part, conversations in (("train", parts.train), ("validation", parts.validation)):
         for c in conversations:
             lines.append(
                 json.dumps(
-                    {"id": c.id, "title": c.title, "part": part, "messages": to_messages(c.turns)}, ensure_ascii=False, sort_keys=True
+                    {"id": c.id, "title": c.title, "part": part, "messages": to_messages(c.turns)}
+                    | ({"new": True} if name(c) in fresh else {}),
+                    ensure_ascii=False,
+                    sort_keys=True,
                 )
                 + "\n"
             )

@@ -8,6 +8,7 @@ from studio.domain import checks, coverage, dataset, facts, habits, leakage, lik
 from studio.domain.checks import Finding, Sizes
 from studio.domain.conversation import Conversation
 from studio.domain.errors import StudioError
+from studio.domain.notes import Notes
 from studio.domain.persona import Persona, Silence
 from studio.domain.training import Recipe
 from studio.domain.words import words
@@ -49,17 +50,28 @@ class Reading:
         return likeness.layout([words(" ".join(turn.text for turn in c.turns)) for c in self.conversations])
 
 
-def read(persona: Persona, conversations: Sequence[Conversation], sizes: Sizes, twins: Mapping[str, str]) -> Reading:
-    """Read everything. `sizes` and `twins` as in `checks.read`."""
+def seen(persona: Persona, conversations: Sequence[Conversation], notes: Notes) -> list[Finding]:
+    """What the lines themselves show: all but what stands in `checks`. `notes`: what is known of these conversations; more afterwards."""
     parts = dataset.split(dataset.teachable(conversations), Recipe().validation, Recipe().seed)
-    found = checks.in_order([
-        *checks.read(conversations, sizes, twins),
-        *rules.read(conversations, manner.understood(persona.voice)),
-        *facts.read(conversations, persona),
-        *habits.read(conversations),
-        *private.read(conversations),
-        *leakage.read(parts),
-    ])  # fmt: skip
+    return [
+        *rules.read(conversations, manner.understood(persona.voice), notes),
+        *facts.read(conversations, persona, notes),
+        *habits.read(conversations, notes),
+        *private.read(conversations, notes),
+        *leakage.read(parts, notes),
+    ]
+
+
+def read(
+    persona: Persona,
+    conversations: Sequence[Conversation],
+    sizes: Sizes,
+    twins: Mapping[str, str],
+    shown: Iterable[Finding] | None = None,
+) -> Reading:
+    """Read everything. `sizes` and `twins` as in `checks.read`; `shown` is what `seen` found, where somebody has looked before."""
+    shown = seen(persona, conversations, Notes()) if shown is None else shown
+    found = checks.in_order([*checks.read(conversations, sizes, twins), *shown])
     reasons = {silence.check: silence for silence in persona.silenced}
     held = {check_of(f): reasons[check_of(f)] for f in found if is_quiet(f, reasons.get(check_of(f)))}
     loud = tuple(f for f in found if check_of(f) not in held)

@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from studio.domain.checks import Finding, Place, finding
 from studio.domain.conversation import Conversation, Role
+from studio.domain.notes import Notes
 from studio.domain.persona import Persona
 from studio.domain.words import straight
 
@@ -42,6 +43,7 @@ _NAME = r"(?!He\b|She\b|It\b|They\b|There\b|That\b|This\b|What\b|Who\b|How\b|One
 _YEARS = r"(?= ?(?:[,.;:!?]|$|years old|and (?:has|smells|lives|likes|loves)\b))"  # after an age, and not “six feet tall”
 # What a sheet says: Mia is nine. · Mia, who is nine · a brother Ned who is five · She is six. · sixty-one years old
 _AGED = re.compile(rf"\b({_NAME})(?:,? who)? is (?:now |only |just )?({NUMBER}){_YEARS}")
+_IS_NUMBER = re.compile(rf" is (?:now |only |just )?{NUMBER}")  # has to be in a text with somebody's age, and is seen sooner
 _OWN_AGE = re.compile(rf"(?:\b(?:[Hh]e|[Ss]he|[Ii]t|They) (?:is|are) |\band )({NUMBER})(?= years old| ?\.| ?$)")
 _COUNTED = re.compile(rf"\b(?:[Tt]he|[Ii]ts|[Hh]is|[Hh]er|[Mm]y|[Yy]our) ([a-z]+) (?:has|holds|gives) ({NUMBER}) ([a-z]+s)\b")
 _COLOURED = re.compile(rf"\b(?:wears|has|owns|carries|keeps|drinks from) (?:a|an|one|his|her|its|their) ({_COLOUR}) ([a-z]+)\b")
@@ -51,7 +53,7 @@ _SAID_AGE = {who: re.compile(rf"\b{be} (?:now |only |just )?(?!one\b(?! year))({
              for who, be in {"own": r"(?:I am|I'm)", "their": r"(?:you are|you're)"}.items()}  # fmt: skip
 _SAID_COLOUR = {who: re.compile(rf"\b{whose} (?:({_COLOUR}) ([a-z]+)|([a-z]+) is ({_COLOUR}))\b", re.IGNORECASE)
                 for who, whose in {"own": "my", "their": "your"}.items()}  # fmt: skip
-_ARE = {"own": ("am", "'m"), "their": ("are", "'re")}
+_ARE = {"own": ("i am", "i'm"), "their": ("you are", "you're")}
 _HAS = ("has", "holds", "gives")
 What = TypeVar("What")
 Value = TypeVar("Value", int, str)
@@ -68,16 +70,22 @@ class Known:
     colours: dict[str, tuple[str, str]]  # by what the character owns
 
 
-def read(conversations: Iterable[Conversation], persona: Persona) -> list[Finding]:
+def read(conversations: Iterable[Conversation], persona: Persona, notes: Notes | None = None) -> list[Finding]:
     """Where a line says otherwise: one finding for each fact, with the fact as its words."""
+    notes = notes or Notes()
     known = understood(persona)
     if known == Known(None, {}, {}, {}):
         return []
+
+    def seen(spoken: Conversation) -> tuple[tuple[str, int], ...]:
+        lines = ((n, straight(turn.text), turn.role) for n, turn in enumerate(spoken.turns))
+        return tuple((fact, n) for n, text, role in lines for fact in dict.fromkeys(_contradicted(text, role, known, persona)))
+
     places: defaultdict[str, list[Place]] = defaultdict(list)
+    given = (known, persona.name, persona.visitor)
     for c in conversations:
-        for n, turn in enumerate(c.turns):
-            for fact in dict.fromkeys(_contradicted(straight(turn.text), turn.role, known, persona)):
-                places[fact].append((c.id, c.title, n))
+        for fact, n in notes.of(c, "facts", given, seen):
+            places[fact].append((c.id, c.title, n))
     titles = ("One line contradicts a fact", "{N} lines contradict a fact")
     return [f for fact, at in places.items() if (f := finding("fact", "look", tuple(at), titles, SENTENCE, "", fact))]
 
@@ -136,10 +144,10 @@ def _wrong_ages(text: str, small: str, role: Role, known: Known, persona: Person
     visitor = known.ages.get(persona.visitor.split()[0]) if persona.visitor else None
     own, their = (known.own_age, visitor) if role == "model" else (visitor, known.own_age)
     for who, held in (("own", own), ("their", their)):
-        told = any(verb in small for verb in _ARE[who])
-        if held and told and any(value(said) != held[0] for said in _SAID_AGE[who].findall(text)):
+        whole, short = _ARE[who]
+        if held and (whole in small or short in small) and any(value(said) != held[0] for said in _SAID_AGE[who].findall(text)):
             yield held[1]
-    for who, said in _AGED.findall(text) if " is " in text else ():
+    for who, said in _AGED.findall(text) if _IS_NUMBER.search(text) else ():
         age, fact = (known.own_age or (0, "")) if who in persona.name.split() else known.ages.get(who, (0, ""))
         if fact and value(said) != age:
             yield fact

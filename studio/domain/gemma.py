@@ -61,12 +61,12 @@ def plain(text: str) -> str:
 
 def unmarked(text: str) -> str:
     """The text with a space in anything that looks like a mark."""
-    return _MARKS.sub("< ", text)
+    return _MARKS.sub("< ", text) if "<" in text else text
 
 
 def has_marks(text: str) -> bool:
     """Whether the text holds something the model would read as a control token."""
-    return bool(_MARKS.search(text))
+    return "<" in text and bool(_MARKS.search(text))
 
 
 def segments(turns: Sequence[Turn], system: str, dialect: Dialect) -> list[Segment]:

@@ -2,19 +2,20 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from itertools import count
+from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
+from typing import NamedTuple
 
 from studio.domain import assistantisms, phrases
 from studio.domain.checks import Finding, Kind, Place, finding
 from studio.domain.conversation import Conversation
-from studio.domain.words import words
+from studio.domain.notes import Notes, Said
 
 OPENING = 3  # words that make an opening
 OPENING_SHARE, OPENING_LEAST = 0.08, 5  # over this share of all replies, and at least so many
 PHRASE_SHARE, PHRASE_LEAST = 0.05, 6
 FINISH_SHARE, FINISH_LEAST = 0.8, 10
+MARKS = {"…": "an ellipsis", "!": "an exclamation mark", "！": "an exclamation mark", "?": "a question", "？": "a question"}
 LONGEST_QUOTE = 80  # characters
 MEANT = 0.5  # stage directions or emoji in more replies than this are how the character talks
 
@@ -40,37 +41,67 @@ _STAGE = (
 _EMOJI = re.compile("[\U0001f1e6-\U0001f1ff\U0001f300-\U0001faff\u2600-\u27bf\u2b50\u2b55\u231a\u231b\u23e9-\u23f3]")
 
 
-@dataclass(frozen=True)
-class Reply:
+class Traits(NamedTuple):
+    """What can be seen in one reply alone."""
+
+    mark: str  # at its end, in words
+    assistant: str = ""  # an assistant's phrase
+    layout: bool = False
+    stage: bool = False
+    emoji: bool = False
+
+
+USUAL = {traits: traits for mark in ("", *MARKS.values()) for traits in [Traits(mark)]}  # one for very many replies
+
+
+class Reply(NamedTuple):
     """One line the character says, and where."""
 
     place: Place
-    text: str
-    said: list[int]  # its words, each as its number
+    said: Sequence[int]  # its words, each as its number
+    traits: Traits
 
 
-def read(conversations: Iterable[Conversation]) -> list[Finding]:
+def read(conversations: Iterable[Conversation], notes: Notes | None = None) -> list[Finding]:
     """Every habit worth a look."""
-    numbers: defaultdict[str, int] = defaultdict(count().__next__)
-    replies = [
-        Reply((c.id, c.title, n), turn.text, [numbers[word] for word in words(turn.text)])
-        for c in conversations
-        for n, turn in enumerate(c.turns)
-        if turn.role == "model"
-    ]
-    names = list(numbers)
+    notes = notes or Notes()
+    names = notes.numbers.names
+    telling = frozenset(notes.numbers[word] for word in assistantisms.PATTERNS)
+    replies = [reply for c in conversations for reply in _replies(c, notes, telling)]
     starts = _starts(replies, names)
     return [
         *starts,
         *_phrases(replies, names, tuple(f"{f.words} " for f in starts)),
         *_some(
             _finish(replies, names),
-            _assistant(replies, names),
+            _assistant(replies),
             _layout(replies),
             _stage(replies),
             _emoji(replies),
         ),
     ]
+
+
+def _replies(spoken: Conversation, notes: Notes, telling: frozenset[int]) -> Iterator[Reply]:
+    said = notes.said(spoken)
+    for n, traits in notes.of(spoken, "habits", None, partial(_traits, said=said, telling=telling, names=notes.numbers.names)):
+        yield Reply((spoken.id, spoken.title, n), said.line(n), traits)
+
+
+def _traits(spoken: Conversation, said: Said, telling: frozenset[int], names: Sequence[str]) -> tuple[tuple[int, Traits], ...]:
+    found = []
+    for n, turn in enumerate(spoken.turns):
+        if turn.role == "model":
+            line = said.line(n)
+            heard = [] if telling.isdisjoint(line) else [names[word] for word in line if word in telling]
+            phrase = assistantisms.phrase(turn.text, heard) if heard else ""
+            traits = Traits(_mark(turn.text), phrase, _holds(turn.text, _LAYOUT), _holds(turn.text, _STAGE), _has_emoji(turn.text))
+            found.append((n, USUAL.get(traits, traits)))
+    return tuple(found)
+
+
+def _has_emoji(text: str) -> bool:
+    return not text.isascii() and _EMOJI.search(text) is not None
 
 
 def _some(*findings: Finding | None) -> list[Finding]:
@@ -120,7 +151,7 @@ def _finish(replies: Sequence[Reply], names: Sequence[str]) -> Finding | None:
     marks: Homes = defaultdict(list)
     last: Homes = defaultdict(list)
     for reply in replies:
-        marks[_mark(reply.text)].append(reply.place)
+        marks[reply.traits.mark].append(reply.place)
         if reply.said:
             last[names[reply.said[-1]]].append(reply.place)
     marks.pop("", None)
@@ -133,9 +164,7 @@ def _finish(replies: Sequence[Reply], names: Sequence[str]) -> Finding | None:
 
 def _mark(text: str) -> str:
     bare = text.rstrip(" \n\t\"'”’»)*_")
-    if bare.endswith(("...", "…")):
-        return "an ellipsis"
-    return {"!": "an exclamation mark", "！": "an exclamation mark", "?": "a question", "？": "a question"}.get(bare[-1:], "")
+    return MARKS["…"] if bare.endswith("...") else MARKS.get(bare[-1:], "")
 
 
 def _nearly_all(homes: Homes, total: int) -> str:
@@ -148,10 +177,8 @@ def _same_finish(title: str, places: list[Place], total: int, word: str = "") ->
     return finding("finish", "look", tuple(places), (title, title), sentence, _percent(len(places), total), word[:LONGEST_QUOTE])
 
 
-def _assistant(replies: Sequence[Reply], names: Sequence[str]) -> Finding | None:
-    telling = {n for n, name in enumerate(names) if name in assistantisms.PATTERNS}
-    held = ((reply, [names[word] for word in reply.said if word in telling]) for reply in replies if not telling.isdisjoint(reply.said))
-    heard = [(reply.place, said) for reply, some in held if (said := assistantisms.phrase(reply.text, some))]
+def _assistant(replies: Sequence[Reply]) -> Finding | None:
+    heard = [(reply.place, reply.traits.assistant) for reply in replies if reply.traits.assistant]
     return finding(
         "assistant",
         "look",
@@ -167,7 +194,7 @@ def _layout(replies: Sequence[Reply]) -> Finding | None:
     return finding(
         "layout",
         "look",
-        tuple(reply.place for reply in replies if _holds(reply.text, _LAYOUT)),
+        tuple(reply.place for reply in replies if reply.traits.layout),
         ("One reply holds marks of layout", "{N} replies hold marks of layout"),
         "Nobody speaks in headings, lists or bold. Your character would learn the marks as words.",
         "markdown",
@@ -175,12 +202,12 @@ def _layout(replies: Sequence[Reply]) -> Finding | None:
 
 
 def _stage(replies: Sequence[Reply]) -> Finding | None:
-    places = tuple(reply.place for reply in replies if _holds(reply.text, _STAGE))
+    places = tuple(reply.place for reply in replies if reply.traits.stage)
     return _now_and_then("stage", places, len(replies), ("One reply holds a stage direction", "{N} replies hold stage directions"))
 
 
 def _emoji(replies: Sequence[Reply]) -> Finding | None:
-    places = tuple(reply.place for reply in replies if not reply.text.isascii() and _EMOJI.search(reply.text))
+    places = tuple(reply.place for reply in replies if reply.traits.emoji)
     return _now_and_then("emoji", places, len(replies), ("One reply holds emoji", "{N} replies hold emoji"))
 
 
@@ -191,4 +218,5 @@ def _now_and_then(kind: Kind, places: tuple[Place, ...], total: int, titles: tup
 
 
 def _holds(text: str, table: tuple[tuple[str, re.Pattern[str]], ...]) -> bool:
-    return any(needle in text and pattern.search(text) for needle, pattern in table)
+    near = [pattern for needle, pattern in table if needle in text]
+    return bool(near) and any(pattern.search(text) for pattern in near)

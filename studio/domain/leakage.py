@@ -1,5 +1,6 @@
 """The same exchange in both parts: then the test of what was learned asks for answers that were learned by heart."""
 
+from array import array
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -7,7 +8,7 @@ from dataclasses import dataclass
 from studio.domain.checks import Finding, Kind, Place, number
 from studio.domain.conversation import Conversation
 from studio.domain.dataset import Split
-from studio.domain.words import words
+from studio.domain.notes import Notes
 
 SHINGLE = 5  # words
 SHARE = 0.8  # of the shingles of the longer text: above, two texts are nearly the same
@@ -19,13 +20,8 @@ class Exchange:
     """A visitor's line and the character's answer. Only their words are compared, not case, punctuation and spaces."""
 
     place: Place  # of the answer
-    asked: str
-    answer: list[str]  # words
-
-    @property
-    def line(self) -> list[str]:
-        """The words of the visitor's line: needed only where the answers are alike."""
-        return words(self.asked)
+    line: "array[int]"  # words, each as its number
+    answer: "array[int]"
 
     def like(self, other: "Exchange") -> bool:
         """Whether both answers and both lines share most of their shingles."""
@@ -37,19 +33,20 @@ class Index:
     """The exchanges kept back, and where to find those that could be like another."""
 
     kept: list[Exchange]
-    exact: dict[str, dict[str, list[int]]]  # answer, line: which of the kept have both
+    exact: dict[bytes, dict[bytes, list[int]]]  # answer, line: which of the kept have both
     anchors: dict[int, list[int]]  # shingle of an answer: which of the kept have it; whatever is like them has one of their anchors
 
 
-def read(parts: Split) -> list[Finding]:
+def read(parts: Split, notes: Notes | None = None) -> list[Finding]:
     """What stands in both parts word for word, and what nearly does: each exchange kept back, followed by its twin in training."""
-    index = _index(list(_exchanges(parts.validation)))
+    notes = notes or Notes()
+    index = _index(list(_exchanges(parts.validation, notes)))
     same: dict[int, Place] = {}
     near: dict[int, Place] = {}
-    for learned in _exchanges(parts.train):
+    for learned in _exchanges(parts.train, notes):
         candidates = _candidates(index, learned)
-        if candidates and (by_line := index.exact.get(" ".join(learned.answer))):
-            same.update((n, learned.place) for n in by_line.pop(" ".join(learned.line), ()))
+        if candidates and (by_line := index.exact.get(learned.answer.tobytes())):
+            same.update((n, learned.place) for n in by_line.pop(learned.line.tobytes(), ()))
         for n in candidates:
             if n not in near and n not in same and index.kept[n].like(learned):
                 near[n] = learned.place
@@ -75,20 +72,21 @@ def _finding(kind: Kind, twins: dict[int, Place], kept: Sequence[Exchange], titl
     return Finding(kind, "look", title, sentence, expert, places)
 
 
-def _exchanges(conversations: Iterable[Conversation]) -> Iterator[Exchange]:
+def _exchanges(conversations: Iterable[Conversation], notes: Notes) -> Iterator[Exchange]:
     for c in conversations:
+        said = notes.said(c)
         for n in range(1, len(c.turns)):
             asked, answered = c.turns[n - 1 : n + 1]
-            if asked.role == "user" and answered.role == "model" and (answer := words(answered.text)):
-                yield Exchange((c.id, c.title, n), asked.text, answer)
+            if asked.role == "user" and answered.role == "model" and (answer := said.line(n)):
+                yield Exchange((c.id, c.title, n), said.line(n - 1), answer)
 
 
-def _shingles(said: Sequence[str]) -> Iterable[int]:
+def _shingles(said: Sequence[int]) -> Iterable[int]:
     """The hash of every five words in a row; of all words where there are fewer."""
     return map(hash, zip(*(said[n:] for n in range(SHINGLE)), strict=False) if len(said) >= SHINGLE else [tuple(said)])
 
 
-def _alike(said: Sequence[str], other: Sequence[str]) -> bool:
+def _alike(said: Sequence[int], other: Sequence[int]) -> bool:
     short, long = sorted(max(1, len(one) - SHINGLE + 1) for one in (said, other))
     if short <= SHARE * long:
         return False
@@ -97,12 +95,12 @@ def _alike(said: Sequence[str], other: Sequence[str]) -> bool:
 
 
 def _index(kept: list[Exchange]) -> Index:
-    exact: defaultdict[str, dict[str, list[int]]] = defaultdict(dict)
+    exact: defaultdict[bytes, dict[bytes, list[int]]] = defaultdict(dict)
     shingles = [list(dict.fromkeys(_shingles(one.answer))) for one in kept]
     uses = Counter(shingle for some in shingles for shingle in some)
     anchors: defaultdict[int, list[int]] = defaultdict(list)
     for n, one in enumerate(kept):
-        exact[" ".join(one.answer)].setdefault(" ".join(one.line), []).append(n)
+        exact[one.answer.tobytes()].setdefault(one.line.tobytes(), []).append(n)
         # An answer like this one lacks less than a fifth of its shingles, so it has one of any fifth and one more of them: the prefix
         # filter of S. Chaudhuri, V. Ganti and R. Kaushik, A Primitive Operator for Similarity Joins in Data Cleaning, 2006. The rarest
         # shingles tell most.

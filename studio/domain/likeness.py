@@ -1,25 +1,13 @@
-"""Which conversations could be nearly the same, found without comparing each with each; how near they are to one; and all of them as a map."""
+"""How near conversations are to one of them, and all of them as a map."""
 
 import math
 import re
-from array import array
 from collections import Counter, defaultdict
-from collections.abc import Hashable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import chain
 
 from studio.domain.words import words
 
-SHINGLE = 3  # words
-SAME = 0.85  # of the words two conversations have together
-# So few words may differ that two conversations which are nearly the same share more than half of their shingles: each word put in or
-# left out touches three of them at most. Of any half and k more, then, they have at least k in common: the prefix filter of
-# S. Chaudhuri, V. Ganti and R. Kaushik, A Primitive Operator for Similarity Joins in Data Cleaning, 2006, with k as in J. Wang, G. Li and
-# J. Feng, Can We Beat the Prefix Filtering?, 2012: the more there have to be, the fewer meet by chance.
-SHARED = 1 - SHINGLE * (1 - SAME)
-SEVERAL = 0.15  # k, of the shingles that two such conversations share
-BUCKETS = (1 << 24) - 1  # bytes in which uses are counted, and the bits of a hash that say in which
-MOST = 30  # conversations one other is compared with: a bound for conversations that are all alike
-FEWEST = 8  # words below which likeness says nothing
 ROUNDS = 24  # of the power iteration; a picture needs no more
 
 _UNSPACED = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\U00020000-\U0003ffff]")  # Thai to Chinese
@@ -27,59 +15,21 @@ _UNSPACED = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3
 Vector = dict[int, float]
 
 
-def candidates(texts: Iterable[Sequence[Hashable]]) -> Iterator[tuple[int, list[int]]]:
-    """For each text (as words) the earlier ones that could be nearly the same, likest first; texts too short to tell are left out."""
-    shingles = [_shingles(text) if len(text) >= FEWEST else array("q") for text in texts]
-    uses = _uses(shingles)
-    anchors: defaultdict[int, list[int]] = defaultdict(list)
-    for n, some in enumerate(shingles):
-        homes = [anchors[shingle] for shingle in _rarest(some, uses)]
-        met = Counter(chain.from_iterable(homes))
-        for at in homes:
-            if len(at) < MOST:
-                at.append(n)
-        fewest = _several(SHARED * len(some))  # the other may be that much shorter
-        if max(met.values(), default=0) >= fewest:
-            yield n, [other for other, times in met.most_common(MOST) if times >= fewest]
+def terms(text: str) -> list[str]:
+    """The words of a text, in order; where a script writes no spaces, the pairs of its letters stand for them."""
+    found = words(text)
+    if not _UNSPACED.search(text):
+        return found
+    return list(chain.from_iterable(_pairs(word) if len(word) > 1 and _UNSPACED.search(word) else [word] for word in found))
 
 
-def _shingles(text: Sequence[Hashable]) -> "array[int]":
-    return array("q", set(map(hash, zip(*(text[n:] for n in range(SHINGLE)), strict=False))))
-
-
-def _uses(shingles: Iterable[Iterable[int]]) -> bytearray:
-    """In how many texts a shingle stands, at most 255, by the last bits of its hash: now and then too many, never too few."""
-    uses = bytearray(BUCKETS + 1)
-    for some in shingles:
-        for shingle in some:
-            bucket = shingle & BUCKETS
-            if uses[bucket] < 255:
-                uses[bucket] += 1
-    return uses
-
-
-def _rarest(some: Sequence[int], uses: bytearray) -> list[int]:
-    """As many of the rarest as the prefix filter asks for, and all that are as rare; without those nobody else has: they lead nowhere."""
-    times = bytes(map(uses.__getitem__, map(BUCKETS.__and__, some)))
-    wanted, level, seen = int((1 - SHARED) * len(some)) + _several(len(some)), 1, times.count(1)
-    while seen < wanted and level < 255:
-        level += 1
-        seen += times.count(level)
-    return [shingle for shingle, used in zip(some, times, strict=True) if 1 < used <= level]
-
-
-def _several(size: float) -> int:
-    return max(1, int(SEVERAL * SHARED * size))
+def _pairs(word: str) -> list[str]:
+    return [word[n : n + 2] for n in range(len(word) - 1)]
 
 
 def pieces(text: str) -> set[str]:
-    """The different words of a text; where a script writes no spaces, the pairs of its letters stand for them."""
-    found = set(words(text))
-    if _UNSPACED.search(text):
-        for word in [word for word in found if len(word) > 1 and _UNSPACED.search(word)]:
-            found.remove(word)
-            found.update(word[n : n + 2] for n in range(len(word) - 1))
-    return found
+    """The different terms of a text."""
+    return set(terms(text))
 
 
 def nearness(text: str, others: Iterable[str]) -> list[float]:
@@ -108,7 +58,7 @@ def layout(texts: Sequence[Sequence[str]]) -> list[tuple[float, float]]:
     mean = _mean(vectors)
     across = _component(vectors, mean, [])
     down = _component(vectors, mean, [across])
-    return list(zip(_scaled(_scores(vectors, mean, across)), _scaled(_scores(vectors, mean, down)), strict=True))
+    return list(zip(spread(_scores(vectors, mean, across)), spread(_scores(vectors, mean, down)), strict=True))
 
 
 def _vectors(texts: Sequence[Sequence[str]]) -> list[Vector]:
@@ -162,7 +112,8 @@ def _length_one(axis: Vector, known: Sequence[Vector]) -> Vector:
     return {word: value / size for word, value in axis.items()}
 
 
-def _scaled(scores: Sequence[float]) -> list[float]:
+def spread(scores: Sequence[float]) -> list[float]:
+    """Scores as places from -1 to 1 on a map."""
     # By rank for half of it: a few far-off conversations must not press all others into one spot.
     furthest = max(map(abs, scores)) or 1.0
     ranks = {n: place for place, n in enumerate(sorted(range(len(scores)), key=scores.__getitem__))}

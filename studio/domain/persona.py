@@ -10,6 +10,7 @@ from studio.domain.errors import BadFile, StudioError
 
 INKS = ("blue", "plum", "petrol", "berry", "bronze", "slate")
 LONGEST_NAME = 60
+MOST_LINES = 10
 _RESERVED = re.compile(r"^(con|prn|aux|nul|com\d|lpt\d)$")  # device names on Windows
 
 
@@ -35,6 +36,7 @@ class Persona:
     greeting: str = ""
     ink: str = "slate"
     silenced: tuple[Silence, ...] = ()
+    audition: tuple[str, ...] = ()  # lines the writer wants to hear answered, the same in every lesson
 
     def checked(self) -> "Persona":
         """This sheet with outer spaces gone; raises StudioError where it can't be kept."""
@@ -45,12 +47,16 @@ class Persona:
             raise StudioError(f"A character needs a name of 1 to {LONGEST_NAME} characters. Nothing was changed.")
         if tidy.ink not in INKS:
             raise StudioError(f"There is no ink called {tidy.ink}. Choose one of {', '.join(INKS)}.")
+        if len(tidy.audition) > MOST_LINES:
+            raise StudioError(
+                f"There are {len(tidy.audition)} lines to try; up to {MOST_LINES} can be asked. Nothing was changed. Take some out."
+            )
         return tidy
 
     def to_dict(self) -> dict[str, Any]:
         """As it stands in `persona.json`."""
         sheet = {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items()}
-        return sheet if self.silenced else {k: v for k, v in sheet.items() if k != "silenced"}
+        return {k: v for k, v in sheet.items() if v or k not in ("silenced", "audition")}
 
 
 def from_dict(value: Any, source: str) -> Persona:
@@ -65,7 +71,7 @@ def from_dict(value: Any, source: str) -> Persona:
         if field.name == "silenced":
             sheet[field.name] = _silences(given, source)
             continue
-        listed = field.name in ("voice", "facts")
+        listed = field.name in ("voice", "facts", "audition")
         good = isinstance(given, list) and all(isinstance(v, str) for v in given) if listed else isinstance(given, str)
         if not good:
             raise BadFile(f"{source}: “{field.name}” should be {'a list of sentences' if listed else 'a text'}.")

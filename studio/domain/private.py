@@ -9,6 +9,7 @@ from itertools import accumulate
 
 from studio.domain.checks import Finding, Kind, Place, finding
 from studio.domain.conversation import Conversation
+from studio.domain.notes import Notes
 
 Match = re.Match[str]
 COUNTING = "01234567890123456789"
@@ -67,18 +68,23 @@ class Sign:
     near: tuple[str, ...]  # none: any digit
 
 
-def read(conversations: Iterable[Conversation]) -> list[Finding]:
+def read(conversations: Iterable[Conversation], notes: Notes | None = None) -> list[Finding]:
     """Every kind of private thing in any line, the visitor's too."""
+    notes = notes or Notes()
     places: defaultdict[Kind, list[Place]] = defaultdict(list)
     for c in conversations:
-        whole = "\n".join(turn.text for turn in c.turns)
-        suspected = any(sign.pattern.search(whole) for sign in _near(whole))
-        for n, turn in enumerate(c.turns if suspected else ()):
-            for kind in kinds(turn.text):
-                places[kind].append((c.id, c.title, n))
+        for kind, n in notes.of(c, "private", None, _seen):
+            places[kind].append((c.id, c.title, n))
     sentence = "A model can repeat to anybody what it has learned."
     found = [finding(kind, "look", tuple(places[kind]), titles, sentence, "personal details") for kind, titles in TITLES.items()]
     return [f for f in found if f]
+
+
+def _seen(spoken: Conversation) -> tuple[tuple[Kind, int], ...]:
+    whole = "\n".join(turn.text for turn in spoken.turns)
+    if not any(sign.pattern.search(whole) for sign in _near(whole)):
+        return ()
+    return tuple((kind, n) for n, turn in enumerate(spoken.turns) for kind in kinds(turn.text))
 
 
 def kinds(text: str) -> list[Kind]:

@@ -1,8 +1,11 @@
 """What a job has said so far, and what that means in plain words.
 
 A job appends one JSON object a line to `events.jsonl`. Kinds: `phase` {text}, `start` {steps, epochs, ...}, `step` {step, loss, ...},
-`evaluation` {step, epoch, loss, best}, `sample` {step, epoch, prompt, text}, `saved` {step}, `note` {text}, `done` {...}, `stopped` {...},
-`failed` {message}. Every event carries `at`, seconds since 1970.
+`evaluation` {step, epoch, loss, best}, `sample` {step, epoch, prompt, text}, `saved` {step}, `note` {text, why}, `done` {...}, `stopped` {...},
+`paused` {step}, `failed` {message}. Every event carries `at`, seconds since 1970.
+
+The `why` of a note: `memory` (a step down the ladder), `length` (with `cut`, the conversations read in part) or `unstable`. The `why` of an end: `stop`,
+`stale` (nothing got better any more) or `unstable` (with a `message`).
 """
 
 import json
@@ -10,7 +13,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-State = Literal["waiting", "running", "done", "stopped", "interrupted", "failed"]
+from studio.domain import pace
+
+State = Literal["waiting", "running", "paused", "done", "stopped", "interrupted", "failed"]
 Event = Mapping[str, Any]
 
 
@@ -45,11 +50,16 @@ class Lesson:
     tokens_per_second: float | None = None
     memory_mb: float | None = None
     saved_at: float | None = None
+    notes: tuple[str, ...] = ()  # what the lesson itself remarked, in order, each once
+    heard_at: float | None = None  # when the last step ended
+    due: float = 0.0  # seconds the next step is expected to take
     ended: Event = field(default_factory=dict)
 
 
 def lesson(events: Iterable[Event]) -> Lesson:
     """Fold a training journal into one picture. After a resume the journal repeats steps; the later line counts."""
+    events = list(events)
+    notes: dict[str, None] = {}
     phase = ""
     facts: dict[str, Any] = {}
     learned: dict[int, float] = {}
@@ -58,13 +68,13 @@ def lesson(events: Iterable[Event]) -> Lesson:
     epochs: dict[int, float] = {}  # of each evaluated step
     last: dict[str, Any] = {}
     ended: Event = {}
-    saved, began, first_step, ran = None, None, None, 0.0
+    saved = None
     for event in events:
         kind = event["kind"]
         if kind == "phase":
             phase = event["text"]
         elif kind == "start":
-            facts, began, first_step, ended = dict(event), event["at"], event.get("from_step", 0), {}
+            facts, first_step, ended = dict(event), event.get("from_step", 0), {}
             learned = {s: v for s, v in learned.items() if s <= first_step}
             unseen = {s: v for s, v in unseen.items() if s <= first_step}
             takes = [t for t in takes if t[3] <= first_step]
@@ -80,35 +90,24 @@ def lesson(events: Iterable[Event]) -> Lesson:
             takes.append((event["epoch"], event["prompt"], event["text"], event["step"]))
         elif kind == "saved":
             saved = event["at"]
-        elif kind in ("done", "stopped", "failed"):
+        elif kind == "note":
+            notes[str(event["text"])] = None
+        elif kind in pace.ENDS:
             ended = event
-    steps = facts.get("steps", 0)
-    step = last.get("step", 0)
-    left = None
-    if began is not None and first_step is not None and step > first_step and not ended:
-        ran = last["at"] - began
-        left = ran / (step - first_step) * max(0, steps - step)
+    left = pace.left(events)
     best = min(unseen, key=lambda s: (unseen[s], s)) if unseen else None
     return Lesson(
-        phase, step, steps, facts.get("epochs", 0), last.get("epoch", 0.0), left, tuple(sorted(learned.items())), tuple(sorted(unseen.items())), best,
+        phase, last.get("step", 0), facts.get("steps", 0), facts.get("epochs", 0), last.get("epoch", 0.0), left.seconds if left else None, tuple(sorted(learned.items())), tuple(sorted(unseen.items())), best,
         epochs[best] if best is not None else None,
-        tuple(t[:3] for t in takes), last.get("tokens_per_second"), last.get("memory_mb"), saved, ended,
+        tuple(t[:3] for t in takes), last.get("tokens_per_second"), last.get("memory_mb"), saved, tuple(notes), last.get("at"), left.due if left else 0.0, ended,
     )  # fmt: skip
 
 
-def reading(lesson: Lesson) -> tuple[Literal["ok", "look", ""], str, str]:
-    """How to read the curve: (mark, two words, a sentence). Empty while there is too little to read."""
-    unseen = [loss for step, loss in lesson.unseen]
-    if len(unseen) < 3:
-        return "", "", ""
-    best, first, now = min(unseen), unseen[0], unseen[-1]
-    if any(not loss < float("inf") for loss in unseen):
-        return "look", "Unsteady.", "The lines jump. Stop, and choose a smaller step size."
-    if now > best * 1.02 and unseen.index(best) < len(unseen) - 1:
-        return "look", "Starting to memorise.", "The unseen line has turned up. The best version so far is kept."
-    if best > first * 0.98:
-        return "look", "Not learning yet.", "The lines are flat. Wait one more pass, or choose Patient."
-    return "ok", "Going well.", "Both lines fall together, so the voice is being learned, not memorised."
+def seconds_left(lesson: Lesson, now: float) -> float | None:
+    """What is left at this moment; between two steps it goes down no further than the next step was expected to take."""
+    if lesson.seconds_left is None or lesson.heard_at is None:
+        return None
+    return lesson.seconds_left - min(max(0.0, now - lesson.heard_at), lesson.due)
 
 
 def in_words(seconds: float) -> str:

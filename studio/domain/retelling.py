@@ -34,10 +34,11 @@ _MODALS = _listed("""
 _PRESENT = {"am": "is", "have": "has", "do": "does", "don't": "doesn't", "haven't": "hasn't"}
 _JOINED = {"I'm": "I am", "I've": "I have", "I'll": "I will"}
 _PAST = _listed("""
-    ate became began bought broke brought built came caught chose cut dreamt drew drank drove fell felt flew forgot found fought gave got grew
-    heard held hid hit hurt kept knew learnt left lent let lost made meant met paid put ran read rode said sang sat saw sent set shut slept
+    ate became began bought broke brought built came caught chose dreamt drew drank drove fell felt flew forgot found fought gave got grew
+    heard held hid kept knew learnt left lent lost made meant met paid ran rode said sang sat saw sent slept
     sold spent spoke stole stood swam taught thought threw told took understood went woke won wore wrote
 """)
+_EITHER = _listed("cut hit hurt let put read set shut")  # “I put”: now or then, nobody can tell
 _BE = _listed("""
     is are was were has have had does do did can could will would must may might cannot
 """)
@@ -150,14 +151,13 @@ def has_verb(text: str) -> bool:
 def is_verb(word: str) -> bool:
     """Whether this is known to be a verb in one of its forms."""
     plain = word.strip(",;:").lower()
-    if plain in _BE or plain in _PAST or plain in _VERBS:
-        return True
-    return (
-        plain.removesuffix("s") in _VERBS
-        or plain.removesuffix("es") in _VERBS
-        or (plain.endswith("ed") and len(plain) > 4)
-        or plain == "died"
+    return any(form in _BE | _PAST | _EITHER | _VERBS for form in (plain, plain.removesuffix("s"), plain.removesuffix("es"))) or _is_past(
+        plain
     )
+
+
+def _is_past(verb: str) -> bool:
+    return verb in _PAST or (verb.endswith("ed") and not verb.endswith("eed") and len(verb) > 3)
 
 
 # ---------------------------------------------------------------- from the first person
@@ -178,9 +178,9 @@ def _of_me(tokens: Sequence[str], persona: Persona) -> Retold | None:
     at = next((n for n, word in enumerate(tokens) if n and word.lower() not in _ADVERBS), 0)
     verb = tokens[at].lower() if at else ""
     rest = _with_pronouns(tokens[at + 1 :], persona)
-    if not verb or rest is None or not re.fullmatch(r"[a-z']+", verb):
+    if not verb or rest is None or verb in _EITHER or not re.fullmatch(r"[a-z']+", verb):
         return None
-    if verb in _MODALS or verb in _PAST or verb.endswith("ed"):
+    if verb in _MODALS or _is_past(verb):
         said = verb
     elif re.search(rf"\b(?:and|or|but) (?:(?:{'|'.join(_ADVERBS)}) )?(?:{'|'.join(_VERBS)})\b", rest):
         return None  # “I run and hide”: the second verb would need an ending too

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import astuple, dataclass, fields, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any, Literal, get_args
 
 Kind = Literal["sheet", "conversation", "avatar"]
@@ -28,7 +28,9 @@ class Revision:
 
     def seal(self) -> str:
         """SHA-256 over all that is kept, so that no single altered byte can pass for what was written."""
-        return hashlib.sha256(json.dumps(astuple(self)[:-1], ensure_ascii=False).encode("utf-8", "surrogatepass")).hexdigest()
+        return hashlib.sha256(
+            json.dumps([getattr(self, name) for name in SEALED], ensure_ascii=False).encode("utf-8", "surrogatepass")
+        ).hexdigest()
 
     def sealed(self) -> "Revision":
         """This version under its seal."""
@@ -41,10 +43,11 @@ class Revision:
 
     def stamp(self) -> dict[str, Any]:
         """All but the body: what a plain copy carries beside its text."""
-        return {name: value for name, value in zip(COLUMNS, astuple(self), strict=True) if name != "body"}
+        return {name: value for name, value in ((name, getattr(self, name)) for name in COLUMNS) if name != "body"}
 
 
 COLUMNS = tuple(field.name for field in fields(Revision))
+SEALED = COLUMNS[:-1]
 
 
 def from_columns(values: Mapping[str, Any]) -> Revision | None:

@@ -2,11 +2,13 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from studio.domain.checks import Finding, Kind, Place, finding, number
 from studio.domain.conversation import Conversation
+from studio.domain.notes import Notes
 from studio.domain.voiceprint import SHORTEST, reading_age
 from studio.domain.words import sentences, syllables, words
 
@@ -20,6 +22,8 @@ _CONTRACTION = re.compile(
     r"|(?:it|that|this|there|here|what|who|where|when|how|why|he|she|let|everything|nothing|something)'s"
 )
 _SPELLED = re.compile(r"[^\W\d_]{2,}")  # a word that can be written in capitals; a letter alone can't
+_SHOUTED = re.compile(r"[^\W\d_a-z]{2}")  # has to be in a text with such a word, and is seen sooner
+_NONE: frozenset[str] = frozenset()
 _RUN_TOGETHER = frozenset(("gonna", "wanna", "gotta", "dunno", "lemme", "gimme", "kinda"))
 
 
@@ -41,7 +45,7 @@ class VoiceRules:
 class Line:
     """One reply, taken apart as far as the rules need it."""
 
-    place: Place
+    n: int  # which line it is
     text: str
     said: list[str]  # its words
     ends: list[int]  # the words of each sentence
@@ -61,40 +65,68 @@ class Sum:
     sounds: int = 0
     ends: int = 0
 
-    def add(self, line: Line) -> None:
+    def count(self, line: Line) -> None:
         """Count one more."""
         self.words += len(line.said)
         self.sounds += line.sounds
         self.ends += len(line.ends)
 
+    def add(self, other: "Sum") -> None:
+        """Count many more."""
+        self.words += other.words
+        self.sounds += other.sounds
+        self.ends += other.ends
 
-def read(conversations: Iterable[Conversation], rules: VoiceRules) -> list[Finding]:
+
+class Held(NamedTuple):
+    """One conversation, held to the rules."""
+
+    broken: tuple[tuple[Kind, int], ...]  # which, and in which line
+    said: frozenset[str]  # the favourites in it
+    whole: Sum
+
+
+def read(conversations: Iterable[Conversation], rules: VoiceRules, notes: Notes | None = None) -> list[Finding]:
     """Where the replies break a rule; nothing for a rule that isn't set."""
     if rules == VoiceRules():
         return []
-    tests = _tests(rules)
+    book = notes or Notes()
+    tests, favourites = _tests(rules), _phrases(rules.favourites)
     places: defaultdict[Kind, list[Place]] = defaultdict(list)
-    unsaid, whole = _phrases(rules.favourites), Sum()
-    for line in _lines(conversations, rules):
-        whole.add(line)
-        for said in line.holds(unsaid) if unsaid else ():
-            del unsaid[said]
-        for kind, breaks in tests.items():
-            if breaks(line):
-                places[kind].append(line.place)
+    whole, said = Sum(), set[str]()
+    for c in conversations:
+        held = book.of(c, "rules", rules, lambda spoken: _held(_lines(spoken, rules, book), tests, favourites))
+        whole.add(held.whole)
+        said |= held.said
+        for kind, n in held.broken:
+            places[kind].append((c.id, c.title, n))
+    unsaid = {phrase: one for phrase, one in favourites.items() if phrase not in said}
     found = [_broken(kind, tuple(places[kind]), rules) for kind in tests if kind != "age"]
     return [f for f in [*found, _age(tuple(places["age"]), whole, rules.reading_age), _unused(unsaid)] if f]
 
 
-def _lines(conversations: Iterable[Conversation], rules: VoiceRules) -> Iterator[Line]:
+def _held(lines: Iterable[Line], tests: Mapping[Kind, Callable[[Line], bool]], favourites: Iterable[str]) -> Held:
+    """One conversation, held to the rules."""
+    whole, said, broken = Sum(), set[str](), []
+    for line in lines:
+        whole.count(line)
+        said |= line.holds(favourites) if favourites else set()
+        broken += [(kind, line.n) for kind, breaks in tests.items() if breaks(line)]
+    return Held(tuple(broken), frozenset(said) or _NONE, whole)
+
+
+def _lines(spoken: Conversation, rules: VoiceRules, notes: Notes) -> Iterator[Line]:
     aloud = rules.reading_age is not None
     by_sentence = aloud or rules.longest_sentence is not None
-    for c in conversations:
-        for n, turn in enumerate(c.turns):
-            if turn.role == "model":
-                parts = [forms for forms, _ in sentences(turn.text)] if by_sentence else [words(turn.text)]
-                said = [form.casefold() for forms in parts for form in forms]
-                yield Line((c.id, c.title, n), turn.text, said, list(map(len, parts)), sum(map(syllables, said)) if aloud else 0)
+    names = notes.numbers.names
+    for n, turn in enumerate(spoken.turns):
+        if turn.role == "model" and by_sentence:
+            parts = [forms for forms, _ in sentences(turn.text)]
+            said = [form.casefold() for forms in parts for form in forms]
+            yield Line(n, turn.text, said, list(map(len, parts)), sum(map(syllables, said)) if aloud else 0)
+        elif turn.role == "model":
+            said = [names[number] for number in notes.said(spoken).line(n)]
+            yield Line(n, turn.text, said, [len(said)], 0)
 
 
 def _phrases(given: Iterable[str]) -> dict[str, str]:
@@ -121,7 +153,9 @@ def _tests(rules: VoiceRules) -> dict[Kind, Callable[[Line], bool]]:
     if marks is not None:
         tests["exclamation"] = lambda line: line.text.count("!") + line.text.count("！") > marks
     if shouts is not None:
-        tests["capital"] = lambda line: not line.text.islower() and sum(map(str.isupper, _SPELLED.findall(line.text))) > shouts
+        tests["capital"] = lambda line: (
+            _SHOUTED.search(line.text) is not None and sum(map(str.isupper, _SPELLED.findall(line.text))) > shouts
+        )
     return tests
 
 

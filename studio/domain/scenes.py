@@ -25,11 +25,14 @@ _FEARED = re.compile(r" and | or ")
 _FIRST_THING = re.compile(r",| and | or | but | which | that | when ")
 _NAMED = re.compile(r"(?:(?:Mr|Mrs|Ms|Dr)\. |Miss )?[A-Z][\w-]+(?: [A-Z][\w-]+)*")
 _OWNED = r"[a-z][\w-]+(?: [a-z][\w-]+){0,3}"
-_THING = re.compile(rf"(?<!\bis )(?<!\S)(?P<whose>[A-Z][\w.]*(?: [A-Z][\w.]*)*'s|the|a|an|his|her|its) (?P<thing>{_OWNED})")
+_THING = re.compile(
+    rf"(?<!\bis )(?<!\bbe )(?<!\bwas )(?<!\bas )(?<!\bbecame )(?<!\S)(?P<whose>[A-Z][\w.]*(?: [A-Z][\w.]*)*'s|the|a|an|his|her|its) (?P<thing>{_OWNED})"
+)
 _LOOSE = re.compile(r"(?: (?:a|an|the|of|in|on|at|to|for|from|with|by|and|or|but|that|which|who|has|is|his|her))+$|[,;:]$")
 _NO_THING = re.compile(r"(?:day|week|month|year|time|end|side|top|half|bit|lot|way|one|other|first|last|same|very|kind|number)s?\b")
 _STOP = re.compile(
-    r" (?:of|in|on|at|to|for|from|with|by|above|beside|behind|under|over|into|until|about|after|before|and|or|but|that|which|who|when|where|it|as|than|so|not|ago)\b.*"
+    r" (?:of|in|on|at|to|for|from|with|by|above|beside|behind|under|over|into|until|about|after|before|and|or|but|that|which|who|when|where|it|as|than|so|not|ago|out|off|up|down|away|back|every|each|all"
+    rf"|{NUMBER})\b.*"
 )
 # Where a scene about something feared may begin.
 _ARRIVES = {
@@ -164,7 +167,7 @@ def topic(retold: Retold, persona: Persona) -> str:
     """Somebody or something a clause is about besides character and visitor, so that one can ask about it; empty where none is plain."""
     clause, own = retold.clause, {*persona.name.split(), *persona.visitor.split()}
     for match in _NAMED.finditer(clause):
-        before, after = clause[: match.start()], clause[match.end() :]
+        before, after = f" {clause[: match.start()]}", clause[match.end() :]
         if not own & set(match[0].split()) and not after.startswith("'s") and not before.endswith(" on "):
             return f"the {match[0]}" if before.lower().endswith("the ") else match[0]
     for match in _THING.finditer(clause):

@@ -25,6 +25,11 @@ class Row:
         return sum(label != IGNORED for label in self.labels)
 
 
+def everything(row: Row) -> Row:
+    """The row with every token learned but the first, for a model that shall learn the visitor's lines too."""
+    return Row(row.ids, [IGNORED, *row.ids[1:]])
+
+
 def assert_own_markup(turns: Sequence[Turn], system: str, dialect: gemma.Dialect, tokenizer: PreTrainedTokenizerBase) -> None:
     """Raise unless what the studio writes equals what the model's own chat template renders, whole and as a prompt."""
     lead = [{"role": "system", "content": gemma.plain(system)}] if system else []

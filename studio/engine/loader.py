@@ -23,10 +23,13 @@ class Device:
     dtype: torch.dtype
 
 
-def device(parameters: int) -> Device:
-    """The best place for a model of this size. Never fp16: Gemma 3's activations pass its largest number."""
+def device(parameters: int, full: bool = False) -> Device:
+    """The best place for a model of this size; `full`: in full numbers. Never fp16: Gemma 3's activations pass its largest number."""
     if torch.cuda.is_available():
-        return Device("cuda", torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float32)
+        quick = not full and torch.cuda.is_bf16_supported(including_emulation=False)
+        return Device("cuda", torch.bfloat16 if quick else torch.float32)
+    if full:
+        return Device("mps" if torch.backends.mps.is_available() else "cpu", torch.float32)
     if torch.backends.mps.is_available():
         return Device("mps", torch.bfloat16 if parameters > SMALL and torch.backends.mps.is_macos_or_newer(14, 0) else torch.float32)
     quick = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
@@ -63,11 +66,11 @@ def tokenizer(folder: Path) -> PreTrainedTokenizerBase:
     return loaded
 
 
-def model(folder: Path, four_bit: bool = False) -> PreTrainedModel:
-    """The text model of a folder, in eval mode, on its device. Raises StudioError where the folder or the machine can't."""
+def model(folder: Path, four_bit: bool = False, full: bool = False) -> PreTrainedModel:
+    """The text model of a folder, in eval mode, on its device; `full`: in full numbers. Raises StudioError where the folder or the machine can't."""
     if not (folder / "config.json").is_file():
         raise StudioError("The folder of this model is gone. Nothing you wrote is touched. Choose a model in Train again.")
-    place = device(parameters(folder))
+    place = device(parameters(folder), full)
     if four_bit and place.name != "cuda":
         raise StudioError("Learning in 4 bit needs an NVIDIA card. Nothing was started. Switch it off in “Choices for experts”.")
     extra = {}
@@ -77,9 +80,7 @@ def model(folder: Path, four_bit: bool = False) -> PreTrainedModel:
         )
         extra["device_map"] = {"": 0}
     try:
-        loaded = AutoModelForCausalLM.from_pretrained(
-            folder, local_files_only=True, use_safetensors=True, dtype=place.dtype, attn_implementation="sdpa", **extra
-        )
+        loaded = AutoModelForCausalLM.from_pretrained(folder, local_files_only=True, use_safetensors=True, dtype=place.dtype, **extra)
     except (OSError, ValueError, KeyError) as error:
         raise StudioError(
             f"The model in “{folder.name}” can't be read: {str(error).splitlines()[0]}. Nothing you wrote is touched. Fetch it again or choose another."

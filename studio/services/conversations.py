@@ -6,7 +6,7 @@ import secrets
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from studio.domain import conversation, mending, tags
 from studio.domain.checks import Kind
@@ -15,10 +15,11 @@ from studio.domain.errors import NotFound, StudioError
 from studio.domain.revision import Revision
 from studio.domain.wanted import ALL, Filters, terms
 from studio.services import database
+from studio.services.gathered import Gathered
 from studio.services.index import Index
 from studio.services.links import rewordings
 from studio.services.mirror import Mirror
-from studio.services.records import Damaged, Records
+from studio.services.records import Damaged, Records, sealed
 
 OPENING = 80  # characters of the first line in a list
 MOST_ALIKE = 50  # of the conversations nearest to one
@@ -26,6 +27,14 @@ GONE = "This conversation is not here any more. Nothing else was changed. Look i
 LINKED, UNLINKED = "linked", "unlinked"  # the second where the statement was taken off the sheet
 UNKNOWN = "Not linked: a statement was changed on the sheet meanwhile. Nothing else was changed. Choose it again."
 CUT = "This would drop more than half of the lines. Nothing was changed. Undo, or remove the lines on purpose."
+
+
+class Ready(NamedTuple):
+    """New conversations of one character, sealed for their places in its list, each with what a search looks through."""
+
+    persona: str
+    top: int
+    rows: list[tuple[Revision, str]]
 
 
 class Conversations:
@@ -36,7 +45,11 @@ class Conversations:
 
     def conversations(self, persona_id: str) -> list[Conversation]:
         """All conversations of a character, as they stand in the list."""
-        return [conversation.from_body(r.id, r.body) for r in self._records.shelf(persona_id, "conversation")]
+        return self.gathered(persona_id).now()
+
+    def gathered(self, persona_id: str) -> Gathered:
+        """The same, for somebody who asks again and again."""
+        return Gathered(self._records, persona_id)
 
     def stamp(self) -> int:
         """A number that grows whenever anything is stored: who has seen it knows whether to look again."""
@@ -56,7 +69,7 @@ class Conversations:
         """
         if self._find(persona_id) is None:
             return {"total": 0, "all": 0, "rows": []}
-        with self._records.still():
+        with self.index.aside(), self._records.still():
             total, heads = self._page(persona_id, terms(query), filters, nearest, max(0, offset), limit)
             return {"total": total, "all": self._records.count(persona_id, "conversation"), "rows": [_row(head) for head in heads]}
 
@@ -78,7 +91,9 @@ class Conversations:
     def texts(self, persona_id: str) -> list[tuple[str, str]]:
         """The ids of a character's conversations and the words of each, titles and lines, in small letters."""
         known = self.index.texts(persona_id)
-        return [(head.id, database.words(head)) for head in self._records.shelf(persona_id, "conversation")] if known is None else known
+        if known is not None:
+            return known
+        return [(head.id, database.words(head)) for part in self._records.parts(persona_id, "conversation") for head in part]
 
     def tags(self, persona_id: str) -> list[tuple[str, int]]:
         """The tags of a character's conversations, and how many bear each, in the order of the alphabet."""
@@ -150,19 +165,27 @@ class Conversations:
 
     def add_many(self, persona_id: str, given: Sequence[Conversation]) -> list[str]:
         """New conversations on top of the list, in the order given, all or none; returns their new ids."""
+        return self.add_ready(self.ready(persona_id, given))
+
+    def ready(self, persona_id: str, given: Sequence[Conversation]) -> "Ready":
+        """These conversations made ready for the top of a list, so that storing them keeps nobody waiting; raises StudioError."""
         for spoken in given:
             fault = conversation.fault(spoken.title, [turn.to_dict() for turn in spoken.turns])
             if fault:
                 raise StudioError(f"Nothing was added. “{spoken.title[:60]}”: {fault}")
-        added = [replace(spoken, id=secrets.token_hex(8)) for spoken in given]
+        top = self._records.edge(persona_id)
+        added = [first(replace(spoken, id=secrets.token_hex(8)), persona_id, 0) for spoken in given]
+        return Ready(persona_id, top, _placed([(one, database.words(one)) for one in added], top))
+
+    def add_ready(self, made: "Ready") -> list[str]:
+        """Store what was made ready, all or none; returns the new ids, in the order given."""
         with self._records.transaction():
-            if self._find(persona_id) is None:
+            if self._find(made.persona) is None:
                 raise NotFound("This character is not here any more. Nothing was added. Choose another one.")
-            top = self._records.edge(persona_id)
-            for place, spoken in enumerate(reversed(added)):
-                self._records.put(first(spoken, persona_id, top - place))
-        self._mirror.touch(persona_id)
-        return [spoken.id for spoken in added]
+            top = self._records.edge(made.persona)
+            self._records.add(made.rows if top == made.top else _placed(made.rows, top))  # somebody may have begun one meanwhile
+        self._mirror.touch(made.persona)
+        return [one.id for one, _ in made.rows]
 
     def mend(self, kind: Kind, identifiers: Iterable[str]) -> int:
         """Put one kind of thing right in these conversations, all or none, each as an ordinary save; returns how many changed."""
@@ -233,6 +256,19 @@ class Conversations:
         """Move a conversation to the bin, where it stays for 30 days."""
         self._move(identifier, time.time(), "removed")
 
+    def leaving(self, identifiers: Sequence[str]) -> list[Revision]:
+        """Conversations as they will stand in the bin, made ready so that moving many keeps nobody waiting; for `leave`."""
+        at, heads = time.time(), [head for head in self._records.known(identifiers) if head.removed is None]
+        return [sealed(replace(head, op="", rev=head.rev + 1, at=at, what="removed", removed=at)) for head in heads]
+
+    def leave(self, made: Sequence[Revision]) -> None:
+        """Move what was made ready to the bin, all or none, with what was written in it meanwhile."""
+        with self._records.transaction():
+            for late in self._records.follow(made):
+                self.remove(late)
+        for persona_id in {one.persona for one in made}:
+            self._mirror.touch(persona_id)
+
     def recover(self, identifier: str) -> None:
         """Bring a conversation back from the bin to its place."""
         self._move(identifier, None, "recovered")
@@ -267,6 +303,11 @@ class Conversations:
 def first(added: Conversation, persona_id: str, place: int) -> Revision:
     """The first version of a new conversation."""
     return Revision(added.id, persona_id, "conversation", 1, "", time.time(), "written", None, place, added.body())
+
+
+def _placed(rows: Sequence[tuple[Revision, str]], top: int) -> list[tuple[Revision, str]]:
+    """The first of these at the top of the list, where nothing stands so far above `top`."""
+    return [(sealed(replace(one, place=top - len(rows) + n)), said) for n, (one, said) in enumerate(rows, 1)]
 
 
 def _shown(revision: Revision) -> dict[str, Any]:

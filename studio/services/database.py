@@ -5,7 +5,7 @@ import os
 import shutil
 import sqlite3
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -137,6 +137,23 @@ def put(db: sqlite3.Connection, revision: Revision) -> None:
     """Make this the head of its record."""
     values = tuple(getattr(revision, name) for name in COLUMNS)
     db.execute(f"INSERT OR REPLACE INTO record ({NAMES}, words) VALUES ({MARKS}, ?)", (*values, words(revision)))
+
+
+def add(db: sqlite3.Connection, made: Sequence[tuple[Revision, str]]) -> None:
+    """Make these the heads of new records, each with what a search looks through, and the first in their histories."""
+    rows = [(*(getattr(revision, name) for name in COLUMNS), said) for revision, said in made]
+    db.executemany(f"INSERT INTO record ({NAMES}, words) VALUES ({MARKS}, ?)", rows)
+    db.executemany(f"INSERT INTO history ({NAMES}) VALUES ({MARKS})", [row[:-1] for row in rows])
+
+
+def follow(db: sqlite3.Connection, made: Sequence[Revision]) -> set[str]:
+    """Make these the heads of records that stand at the revision before, whose words they keep; returns the ids of those."""
+    revs = dict(db.execute("SELECT id, rev FROM record"))
+    fit = [one for one in made if revs.get(one.id) == one.rev - 1]
+    values = [tuple(getattr(one, name) for name in COLUMNS) for one in fit]
+    db.executemany(f"UPDATE record SET ({NAMES}) = ({MARKS}) WHERE id = ?", [(*row, row[0]) for row in values])
+    db.executemany(f"INSERT INTO history ({NAMES}) VALUES ({MARKS})", values)
+    return {one.id for one in fit}
 
 
 def remember(db: sqlite3.Connection, revision: Revision, *, known: str = "ABORT") -> None:

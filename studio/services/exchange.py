@@ -6,7 +6,6 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
-from studio.domain.conversation import Conversation
 from studio.domain.errors import BadFile, NotFound, NotReady, StudioError
 from studio.domain.formats import delivery, package, reading
 from studio.domain.formats.delivery import Whole
@@ -14,6 +13,7 @@ from studio.domain.formats.found import LARGEST, Found, Skipped
 from studio.domain.formats.source import NOTHING, mended
 from studio.domain.persona import INKS, LONGEST_NAME, Persona, slug
 from studio.services import parquet
+from studio.services.conversations import Ready
 from studio.services.library import Library
 from studio.settings import Settings
 
@@ -67,12 +67,25 @@ def _files(given: Path) -> Iterator[tuple[Path, str]]:
     if not given.is_dir() or parquet.is_table(given):
         yield from [(given, given.name)] * (given.name not in _ABOUT)
         return
-    inside = sorted(p for p in given.rglob("*") if p.suffix.lower() in ENDINGS and p.name not in _ABOUT and p.is_file())
+    inside = sorted(p for p in given.rglob("*") if _is_readable(p) and p.is_file())
     visible = [path for path in inside if not any(part.startswith(".") for part in path.relative_to(given).parts)]
-    if not visible or len(visible) > MOST_FILES:
-        what = f"holds more than {MOST_FILES:,} files" if visible else "holds no file the studio can read"
-        raise BadFile(f"The folder {mended(given.name)} {what}. {NOTHING} Choose the files themselves.")
-    yield from ((path, path.relative_to(given).as_posix()) for path in visible)
+    yield from ((path, path.relative_to(given).as_posix()) for path in _some_but_not_too_many(visible, f"The folder {mended(given.name)}"))
+
+
+def of_folder(paths: Sequence[Path]) -> list[Path]:
+    """The files among all of a folder's that can hold something; raises BadFile where there are none, or too many."""
+    return _some_but_not_too_many([path for path in paths if _is_readable(path)], "This folder")
+
+
+def _is_readable(path: Path) -> bool:
+    return path.suffix.lower() in ENDINGS and path.name not in _ABOUT and not path.name.startswith(".")
+
+
+def _some_but_not_too_many(paths: list[Path], folder: str) -> list[Path]:
+    if not paths or len(paths) > MOST_FILES:
+        what = f"holds more than {MOST_FILES:,} files" if paths else "holds no file the studio can read"
+        raise BadFile(f"{folder} {what}. {NOTHING} Choose the files themselves.")
+    return paths
 
 
 def _read(path: Path, name: str, character: str, settings: Settings) -> Reading:
@@ -115,21 +128,36 @@ def bring_in(library: Library, given: Sequence[tuple[str, Found]], into: str | N
 
     A card or a package becomes a character of its own; conversations alone become one new character together.
     """
+    plans = _plans(library, given, into)  # what takes time is done before anybody has to wait
+    if not any(plan.sheet or plan.made.rows for plan in plans):
+        raise NotReady(_EMPTY)
     with library.transaction():
-        if into is not None:
-            arrived = [_added(library, into, [c for _, found in given for c in found.conversations], is_new=False)]
-        else:
-            whole, alone = ([one for one in given if one[1].whole is kind] for kind in (True, False))
-            arrived = [_created(library, [one]) for one in whole] + ([_created(library, alone)] if alone else [])
-        if not any(one.is_new or one.conversations for one in arrived):
-            raise NotReady(_EMPTY)
+        arrived = [_stored(library, plan) for plan in plans]
     _remember(library, arrived)
     with contextlib.suppress(StudioError):  # it is stored; the plain copy follows, and a disk that refuses it is told as a notice
         library.flush()
+    library.index.begin()
     return arrived
 
 
-def _created(library: Library, given: Sequence[tuple[str, Found]]) -> Arrived:
+class _Plan(NamedTuple):
+    """What is to be stored of one character; `sheet` where it is a new one."""
+
+    made: Ready
+    sheet: Persona | None = None
+    picture: bytes = b""
+    ending: str = ".png"
+    is_inked: bool = False  # an ink was chosen for it
+
+
+def _plans(library: Library, given: Sequence[tuple[str, Found]], into: str | None) -> list[_Plan]:
+    if into is not None:
+        return [_Plan(library.ready(into, [c for _, found in given for c in found.conversations]))]
+    whole, alone = ([one for one in given if one[1].whole is kind] for kind in (True, False))
+    return [_plan(library, [one]) for one in whole] + ([_plan(library, alone)] if alone else [])
+
+
+def _plan(library: Library, given: Sequence[tuple[str, Found]]) -> _Plan:
     file, found = given[0]
     conversations = [c for _, one in given for c in one.conversations]
     if not found.whole and not conversations:
@@ -137,9 +165,15 @@ def _created(library: Library, given: Sequence[tuple[str, Found]]) -> Arrived:
     sheet = found.persona or Persona(" ".join(Path(file).stem.split())[:LONGEST_NAME].strip() or "Character")
     if not sheet.greeting and found.greetings:
         sheet = replace(sheet, greeting=found.greetings[0])
-    if found.kind != package.TITLE and not any(field.startswith("extensions.") for field, _ in found.mapping):  # no ink was chosen for it
-        sheet = replace(sheet, ink=free_ink(library))
-    return _added(library, library.create(sheet, found.picture, found.ending), conversations, is_new=True)
+    is_inked = found.kind == package.TITLE or any(field.startswith("extensions.") for field, _ in found.mapping)
+    return _Plan(library.ready(library.new_id(), conversations), sheet, found.picture, found.ending, is_inked)
+
+
+def _stored(library: Library, plan: _Plan) -> Arrived:
+    if plan.sheet:
+        sheet = plan.sheet if plan.is_inked else replace(plan.sheet, ink=free_ink(library))
+        library.create(sheet, plan.picture, plan.ending, plan.made.persona)
+    return Arrived(plan.made.persona, tuple(library.add_ready(plan.made)), plan.sheet is not None)
 
 
 def free_ink(library: Library) -> str:
@@ -147,18 +181,14 @@ def free_ink(library: Library) -> str:
     return min(INKS, key=[c.persona.ink for c in library.characters()].count)
 
 
-def _added(library: Library, persona_id: str, conversations: Sequence[Conversation], is_new: bool) -> Arrived:
-    return Arrived(persona_id, tuple(library.add_many(persona_id, conversations)), is_new)
-
-
 def take_back(library: Library, arrived: Sequence[Arrived]) -> None:
     """Undo one bringing-in, in one step: what came goes to the bin, with what was changed in it since."""
+    made = library.leaving([identifier for one in arrived if not one.is_new for identifier in one.conversations])
     with library.transaction():
         for one in arrived:
             if one.is_new:
                 library.delete(one.persona)
-            for identifier in () if one.is_new else one.conversations:
-                library.remove(identifier)
+        library.leave(made)
     _remember(library, [])
 
 

@@ -2,6 +2,8 @@
 
 import contextlib
 import json
+import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
@@ -9,6 +11,7 @@ from typing import Any, Literal
 from studio.services import storage
 
 Shelf = Literal["adapters", "exports"]
+BINNED = "binned.json"  # in a lesson that lies in the bin: since when
 
 
 class Folders:
@@ -39,6 +42,29 @@ class Folders:
         """The exports of a character, newest first, finished or not."""
         return self._of("exports", persona_id)
 
+    def bin_lesson(self, folder: Path, now: float) -> None:
+        """Move a lesson out of sight; everything in it stays as it is."""
+        self._folder("removed")
+        with self._refusals():
+            self.write_json(folder / BINNED, {"at": now})
+            os.replace(folder, self._folder("removed/adapters") / folder.name)
+
+    def restore_lesson(self, folder: Path) -> None:
+        """Bring a lesson back to where it was."""
+        with self._refusals():
+            os.replace(folder, self._folder("adapters") / folder.name)
+        (self.home / "adapters" / folder.name / BINNED).unlink(missing_ok=True)
+
+    def binned_lessons(self, persona_id: str) -> list[Path]:
+        """The lessons of a character that lie in the bin, newest first."""
+        return self._of("removed/adapters", persona_id)
+
+    def forget_lessons(self, before: float) -> None:
+        """Delete for good what has lain in the bin since before this moment."""
+        for mark in (self.home / "removed" / "adapters").glob(f"*/{BINNED}"):
+            if self.read_json(mark, {}).get("at", before) < before:
+                shutil.rmtree(mark.parent, ignore_errors=True)
+
     def job_folders(self) -> list[Path]:
         """Every folder a job may be working in."""
         return sorted(spec.parent for kind in ("adapters", "exports", "models") for spec in (self.home / kind).glob("*/spec.json"))
@@ -64,14 +90,16 @@ class Folders:
 
     def _new_folder(self, kind: Shelf, name: str) -> Path:
         shelf = self._folder(kind)
-        numbers = [path.name.removeprefix(f"{name}-") for path in shelf.glob(f"{name}-*")]
+        # A lesson in the bin keeps its number, so that it finds its place when it comes back.
+        taken = [*shelf.glob(f"{name}-*"), *(self.home / "removed" / kind).glob(f"{name}-*")]
+        numbers = [path.name.removeprefix(f"{name}-") for path in taken]
         folder = shelf / f"{name}-{max((int(number) for number in numbers if number.isdecimal()), default=0) + 1}"
         with self._refusals():
             folder.mkdir(mode=0o700)
             storage.sync_folder(shelf)
         return folder
 
-    def _of(self, kind: Shelf, persona_id: str) -> list[Path]:
+    def _of(self, kind: str, persona_id: str) -> list[Path]:
         specs = {folder: self.read_json(folder / "spec.json", {}) for folder in (self.home / kind).glob("*")}
         own = [folder for folder, spec in specs.items() if isinstance(spec, dict) and spec.get("persona_id") == persona_id]
         return sorted(own, key=lambda folder: (specs[folder].get("created", 0), folder.name), reverse=True)

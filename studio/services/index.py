@@ -9,7 +9,7 @@ import logging
 import os
 import sqlite3
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -21,8 +21,9 @@ from studio.services import database
 from studio.services.records import Records
 
 VERSION = 1
-CHUNK = 200  # conversations read in one step; where so many are new, the background reads them and nobody waits
+CHUNK = 50  # conversations read in one step; where so many are new, the background reads them and nobody waits
 MOST_FAULTS = 3  # after so many the index stays closed until the next start, and every conversation is read instead
+LONGEST_REST = 1.0  # seconds the background waits for those who ask, one after the other
 GRAM = 3  # letters; what is shorter is not in the index
 _ODD = frozenset("\ufffd\ufffe\uffff")  # one and the same sign to the index
 # Nothing here has to survive anything: a file that was not closed in order is thrown away.
@@ -64,6 +65,28 @@ class Index:
         self._clean = False  # as the file says of itself
         self._closing = threading.Event()
         self._builder = threading.Thread()
+        self._quiet, self._asking, self._turn = threading.Event(), 0, threading.Lock()
+        self._quiet.set()
+
+    def begin(self) -> None:
+        """Read in the background what there is to read, before anybody asks; does nothing where that is being done."""
+        with self._lock:  # whoever asks just now has the file to himself
+            if not self._builder.is_alive() and not self._closing.is_set():
+                self._start(self._first)
+
+    @contextlib.contextmanager
+    def aside(self) -> Iterator[None]:
+        """Meanwhile the background reads nothing more: somebody waits for an answer."""
+        with self._turn:
+            self._asking += 1
+            self._quiet.clear()
+        try:
+            yield
+        finally:
+            with self._turn:
+                self._asking -= 1
+                if not self._asking:
+                    self._quiet.set()
 
     def search(self, persona: str, terms: Sequence[str], filters: Filters) -> list[str] | None:
         """The ids of a character's conversations that contain all of `terms` and pass the filters, in their order."""
@@ -93,6 +116,7 @@ class Index:
     def close(self) -> None:
         """Close the file; to be called before the records are closed."""
         self._closing.set()
+        self._quiet.set()
         self.wait()
         with self._lock:
             if self._db is None:
@@ -184,13 +208,25 @@ class Index:
         if upto == latest:
             self._learn(db, heads, upto, self._records.seal(upto))
             return True
-        self._builder = threading.Thread(target=self._build, args=(db,), daemon=True, name="index")
-        self._builder.start()
+        self._start(lambda: self._build(db))
         return False
+
+    def _start(self, work: Callable[[], None]) -> None:
+        self._builder = threading.Thread(target=work, daemon=True, name="index")
+        self._builder.start()
+
+    def _first(self) -> None:
+        # Without the lock, because opening asks the records: nobody else comes near the file while this thread lives.
+        if self._faults < MOST_FAULTS:
+            try:
+                self._build(self._open())
+            except (sqlite3.Error, OSError, StudioError) as error:
+                self._throw_away(error)
 
     def _build(self, db: sqlite3.Connection) -> None:
         try:
             while self._read != self._records.latest()[0] and not self._closing.is_set():
+                self._quiet.wait(LONGEST_REST)
                 upto, heads = self._records.changed(self._read, CHUNK)
                 seal = self._records.seal(upto)
                 with self._lock:  # nothing is asked of the records in here: see _ask

@@ -19,7 +19,8 @@ from studio.services.library import Library
 Kind = Literal["train", "export", "fetch"]
 ENGINES: dict[Kind, str] = {"train": "studio.engine.trainer", "export": "studio.engine.exporter", "fetch": "studio.engine.fetcher"}
 WORDS: dict[str, str] = {"train": "A lesson is running", "export": "A file is being made", "fetch": "A model is being fetched"}
-ENDS = ("done", "stopped", "failed")
+ENDS = ("done", "stopped", "paused", "failed")
+SCARCE = 0.05  # of the machine's memory: with less free, a kill that nobody asked for is the system's
 
 
 class Jobs:
@@ -39,7 +40,9 @@ class Jobs:
                 raise Busy(f"{WORDS[running]} already. Wait until it ends, or stop it first.")
             if not (folder / "spec.json").is_file():
                 raise NotFound("This job is gone from the disk. Nothing you wrote is touched. Start a new one.")
-            for old in ("stop", "ended.json"):
+            if kind == "train" and self.short_of_memory(folder):
+                (folder / "lower").touch()  # the lesson takes the next step down before it goes on
+            for old in ("stop", "pause", "killed", "ended.json"):
                 (folder / old).unlink(missing_ok=True)
             with open(folder / "log.txt", "ab") as log:
                 child = subprocess.Popen(
@@ -47,7 +50,7 @@ class Jobs:
                     stderr=subprocess.STDOUT, **_detached(),
                 )  # fmt: skip
             self._children[folder] = child
-            self.library.write_json(folder / "child.json", {"pid": child.pid, "born": _born(child.pid)})
+            self.library.write_json(folder / "child.json", {"pid": child.pid, "born": _born(child.pid), "shortages": _shortages()})
         threading.Thread(target=self._await_end, args=(folder, child), daemon=True, name=f"watch {folder.name}").start()
 
     def _surroundings(self, kind: Kind) -> dict[str, str]:
@@ -115,10 +118,15 @@ class Jobs:
         """Ask a job to end and keep what it has. It answers at its next step."""
         self.library.write_json(folder / "stop", {})
 
+    def pause(self, folder: Path) -> None:
+        """Ask a lesson to rest: it saves at its next step and ends; `start` lets it go on as if nothing had been."""
+        self.library.write_json(folder / "pause", {})
+
     def kill(self, folder: Path) -> None:
         """End a job now. Its last safe copy stays."""
         child = json.loads((folder / "child.json").read_text("utf-8"))
         if self._alive(folder):
+            self.library.write_json(folder / "killed", {})
             psutil.Process(child["pid"]).kill()
 
     def wait(self, folder: Path, seconds: float) -> bool:
@@ -130,6 +138,16 @@ class Jobs:
             time.sleep(0.1)
         return True
 
+    def short_of_memory(self, folder: Path) -> bool:
+        """Whether the system ended a job because memory ran out: it was killed, not by us, and the system says so or had next to nothing left."""
+        if self.state(folder) != "interrupted" or (folder / "killed").exists() or self._code(folder) not in (None, -9):
+            return False
+        before, now = json.loads((folder / "child.json").read_text("utf-8")).get("shortages"), _shortages()
+        if before is not None and now is not None:
+            return bool(now > before)
+        free = [event["free_mb"] for event in self.events(folder) if "free_mb" in event]
+        return bool(free) and free[-1] < SCARCE * psutil.virtual_memory().total / 1e6
+
     def failure(self, folder: Path) -> str:
         """Why a job ended without what it was for, in a sentence."""
         for event in reversed(self.events(folder)):
@@ -137,12 +155,23 @@ class Jobs:
                 return str(event["message"])
             if event["kind"] == "start":
                 break
+        if self.short_of_memory(folder):
+            return "The computer ended this work because it ran short of memory. What was learned up to the last safe copy is kept. Go on: it then takes smaller steps."
         code = self._code(folder)
         if os.name == "posix" and code == -signal.SIGKILL:
             return "The computer ended this work, most likely because it ran short of memory. What was learned up to the last safe copy is kept. Close other programs, then go on."
         if code is not None:
             return f"A part of the studio broke and ended this work (code {code}). What was done up to the last safe copy is kept. What happened is written in log.txt in this folder."
         return "This work ended before its time, perhaps because the computer was switched off. What was done up to the last safe copy is kept."
+
+
+def _shortages() -> int | None:
+    """How many processes this system (Linux) has ended for want of memory since it started; None where it does not count them."""
+    try:
+        counts = dict(line.split() for line in Path("/proc/vmstat").read_text("ascii").splitlines())
+    except OSError:
+        return None
+    return int(counts["oom_kill"]) if "oom_kill" in counts else None
 
 
 def _born(pid: int) -> float | None:

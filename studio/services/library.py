@@ -64,6 +64,7 @@ class Library(Conversations, Folders):
             self._welcome(bundled)
             for gone in records.forget(time.time() - IN_BIN):
                 self._mirror.forget(gone)
+            self.forget_lessons(time.time() - IN_BIN)
             records.back_up()
             self._mirror.start()
             undo.pop_all()
@@ -95,9 +96,9 @@ class Library(Conversations, Folders):
         """All that is changed inside is one step: on the disk after it, or not at all."""
         return self._records.transaction()
 
-    def create(self, sheet: Persona, picture: bytes = b"", ending: str = ".png") -> str:
-        """A new character at the end of the cast, with its portrait where there is one; returns its id."""
-        identifier = secrets.token_hex(6)
+    def create(self, sheet: Persona, picture: bytes = b"", ending: str = ".png", identifier: str = "") -> str:
+        """A new character at the end of the cast, with its portrait where there is one; returns its id, which may be one of `new_id`."""
+        identifier = identifier or self.new_id()
         with self._records.transaction():
             place = max((head.place for head in self._records.heads("kind = 'sheet'")), default=0) + 1
             self._records.put(_first_sheet(identifier, sheet.checked(), place))
@@ -105,6 +106,10 @@ class Library(Conversations, Folders):
                 self._records.put(_first_avatar(identifier, portrait_body(f"avatar{ending}", picture)))
         self._mirror.touch(identifier)
         return identifier
+
+    def new_id(self) -> str:
+        """An id for a character to come."""
+        return secrets.token_hex(6)
 
     def copy(self, identifier: str, name: str) -> str:
         """A new character with the same sheet, portrait and conversations, under another name; returns its id."""

@@ -3,6 +3,7 @@
 import base64
 import contextlib
 import hashlib
+import io
 import json
 import shutil
 import threading
@@ -116,9 +117,8 @@ class Mirror:
         if sheet is None:
             return
         avatar = next(iter(self._records.shelf(persona_id, "avatar")), None)
-        conversations = self._records.shelf(persona_id, "conversation")
         folder = self._named(sheet)
-        files = {SHEET: _sheet_file(sheet, avatar), DIALOGUE: "".join(map(_line, conversations)).encode()}
+        files = {SHEET: _sheet_file(sheet, avatar), DIALOGUE: self._dialogue(persona_id)}
         if avatar:
             picture = json.loads(avatar.body)
             files[picture["name"]] = base64.b64decode(picture["base64"])
@@ -128,6 +128,13 @@ class Mirror:
         wanted = "".join(f"{_digest(content)}  {name}\n" for name, content in files.items()).encode()
         if not (folder / SUMS).is_file() or (folder / SUMS).read_bytes() != wanted:
             storage.write(folder / SUMS, wanted)
+
+    def _dialogue(self, persona_id: str) -> bytes:
+        """All conversations; what is stored while they are read is copied the next time."""
+        copied = io.BytesIO()
+        for part in self._records.parts(persona_id, "conversation"):
+            copied.writelines(_line(revision).encode() for revision in part)
+        return copied.getvalue()
 
     def _named(self, sheet: Revision) -> Path:
         """The character's folder, moved to where its name and the bin want it."""
@@ -204,12 +211,8 @@ def _stamps(content: bytes, kind: str, body: str) -> Iterator[Revision]:
 def _line(revision: Revision) -> str:
     """A conversation as any other program reads it; what only the studio needs stands under `record`."""
     spoken = conversation.from_body(revision.id, revision.body)
-    row = json.loads(conversation.to_jsonl([spoken]))
-    row["record"] = {
-        **revision.stamp(),
-        "turns": [_name(turn) for turn in spoken.turns],
-        **({"marks": marks} if (marks := spoken.marks()) else {}),
-    }
+    marks = {"marks": marks} if (marks := spoken.marks()) else {}
+    row = {**conversation.row(spoken), "record": {**revision.stamp(), "turns": [_name(turn) for turn in spoken.turns], **marks}}
     return json.dumps(row, ensure_ascii=False) + "\n"
 
 

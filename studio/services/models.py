@@ -3,17 +3,18 @@
 import json
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from tokenizers import Tokenizer
 
-from studio.domain import catalogue, gemma
+from studio.domain import catalogue, footprint, gemma
 from studio.domain.errors import NotFound, NotReady, StudioError
 from studio.services.library import Library
 
 AT_ONCE = 256  # texts counted together: enough to keep every core busy, and little to remember
+COMPARES = "It is on this computer, and conversations are compared with it."
 OWN = "folder:"  # ids of the user's own folders begin with this
 
 
@@ -45,15 +46,25 @@ class Models:
         self.practice, self.library, self.offline = practice, library, offline
         self._lock = threading.Lock()
         self._tokenizers: dict[Path, Tokenizer] = {}
+        self.lengths: dict[
+            tuple[str, str], tuple[int, list[int]]
+        ] = {}  # character and model -> the library's stamp, tokens of each conversation
 
     def choices(self) -> list[Choice]:
-        """Every model there is to choose, the practice model first."""
-        listed = [self._choice(model) for model in catalogue.MODELS]
+        """Every model there is to choose, the practice model first; the one that only compares is never ready to be taught."""
+        embedding = self._choice(catalogue.EMBEDDING)
+        if embedding.path:
+            embedding = replace(embedding, why_not=COMPARES)
         own = [
-            Choice(f"{OWN}{path}", path.name, "Your own folder.", path, "" if path.is_dir() else "The folder is gone.", _parameters(path))
+            Choice(f"{OWN}{path}", path.name, "Your own folder.", path, _trouble(path), 0 if is_embedder(path) else _parameters(path))
             for path in self._own()
         ]
-        return listed + own
+        return [*(self._choice(model) for model in catalogue.MODELS), embedding, *own]
+
+    def embedder(self) -> Path | None:
+        """Where the model lies that compares conversations by meaning: the fetched one, else the first such folder of the user's own."""
+        fetched = self._choice(catalogue.EMBEDDING).path
+        return next((path for path in (fetched, *self._own()) if path and is_embedder(path)), None)
 
     def _choice(self, model: catalogue.BaseModel) -> Choice:
         folder = self.practice if model.id == catalogue.PRACTICE else self.library.model_folder(model.id)
@@ -136,6 +147,14 @@ class Models:
         """The conversation markup a model was made with."""
         return self._dialect(self.path(model_id))
 
+    def shape(self, model_id: str) -> footprint.Shape | None:
+        """The numbers that decide memory and time: of the model's own config where it is here, else of the list; None where nothing is known."""
+        choice = self.choice(model_id)
+        known = catalogue.shape(model_id)
+        if choice.path and not choice.why_not:
+            return footprint.read(self._config(choice.path), choice.parameters if model_id.startswith(OWN) else 0) or known
+        return known
+
     def context(self, model_id: str) -> int:
         """The longest text a model can read, in tokens."""
         config = self._config(self.path(model_id))
@@ -161,11 +180,20 @@ class Models:
         """Number of tokens in each of many texts."""
         tokenizer = self._tokenizer(model_id)
         parts = (list(texts[at : at + AT_ONCE]) for at in range(0, len(texts), AT_ONCE))
-        return [len(one.ids) for part in parts for one in tokenizer.encode_batch_fast(part, add_special_tokens=False)]
+        return [len(one) for part in parts for one in tokenizer.encode_batch_fast(part, add_special_tokens=False)]
 
     def count(self, model_id: str, text: str) -> int:
         """Number of tokens in a text."""
         return len(self.spans(model_id, text))
+
+
+def is_embedder(folder: Path) -> bool:
+    """Whether a folder holds an EmbeddingGemma: a model with dense layers behind it."""
+    return (folder / "2_Dense" / "model.safetensors").is_file()
+
+
+def _trouble(folder: Path) -> str:
+    return "The folder is gone." if not folder.is_dir() else COMPARES if is_embedder(folder) else ""
 
 
 def _parameters(folder: Path) -> int:

@@ -2,25 +2,41 @@
 
 import logging
 import threading
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from itertools import count
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import NamedTuple
 
-from rapidfuzz.distance import Indel
-
-from studio.domain import desk, gemma, likeness
+from studio.domain import desk, gemma
 from studio.domain.checks import Sizes
 from studio.domain.conversation import Conversation
 from studio.domain.desk import Reading
 from studio.domain.errors import StudioError
-from studio.domain.words import words
+from studio.domain.notes import Notes
+from studio.services.gathered import Gathered
 from studio.services.library import Library
 from studio.services.models import Models
+from studio.services.nearly import twins
 
 LONGEST_LESSON = 4096  # tokens a preset lets one conversation have
 PAUSE = 1.0  # seconds between two looks at whether something was written
 KEPT = 6  # readings kept; the oldest goes first
+REMEMBERED = 2  # characters whose conversations are remembered one by one
+AT_ONCE = 256  # texts counted together
+COUNT = "tokens"
 Wanted = tuple[str, str | None]  # a character and a model
+
+
+class Form(NamedTuple):
+    """How a conversation is put before a model: what its length goes by."""
+
+    model: str
+    system: str
+    dialect: gemma.Dialect
+
+    def text(self, spoken: Conversation) -> str:
+        """The conversation as the model reads it."""
+        return "".join(s.text for s in gemma.segments(spoken.turns, self.system, self.dialect))
 
 
 class Reader:
@@ -30,7 +46,7 @@ class Reader:
         self._library, self._models, self._pause = library, models, pause
         self._lock = threading.Lock()
         self._readings: dict[Wanted, tuple[int, Reading]] = {}
-        self._counts: dict[tuple[str, str], int] = {}  # tokens of a text, by model
+        self._memory: dict[str, tuple[Gathered, Notes]] = {}  # by character
         self._model: str | None = None  # the one looked at last
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._follow, daemon=True, name="reader")
@@ -51,35 +67,53 @@ class Reader:
                 del self._readings[old]
             return reading
 
+    def latest(self, persona_id: str) -> Reading:
+        """The same, counted with the model that was looked at last."""
+        model = self._models.chosen(self._model)
+        return self.read(persona_id, model.id if model else None)
+
     def _read(self, persona_id: str, model_id: str | None) -> Reading:
         persona = self._library.character(persona_id).persona
-        conversations = self._library.conversations(persona_id)
-        if not model_id:
-            return desk.read(persona, conversations, Sizes({}, {}, LONGEST_LESSON), twins(conversations))
-        longest = min(LONGEST_LESSON, self._models.context(model_id))
-        texts = self._texts(model_id, conversations, persona.system)
-        tokens = self._tokens(model_id, texts)
-        cuts = {c.id: self._cut(model_id, c, persona.system, texts[c.id], longest) for c in conversations if tokens[c.id] > longest}
-        return desk.read(persona, conversations, Sizes(tokens, cuts, longest), twins(conversations))
+        gathered, notes = self._remembered(persona_id)
+        conversations = gathered.now()
+        form = Form(model_id, persona.system, self._models.dialect(model_id)) if model_id else None
+        uncounted = [c for c in conversations if form and notes.lacks(c, COUNT, form)]
+        with ThreadPoolExecutor(1, "tokens") as aside:  # the tokenizer works on other cores while the words are looked at
+            counted = aside.submit(self._counts, form, uncounted)
+            shown = desk.seen(persona, conversations, notes)
+            alike = twins(conversations, notes)
+            for c, count in zip(uncounted, counted.result(), strict=True):
+                notes.put(c, COUNT, form, count)
+        notes.keep(conversations)
+        return desk.read(persona, conversations, self._sizes(form, conversations, notes), alike, shown)
 
-    def _texts(self, model_id: str, conversations: Sequence[Conversation], system: str) -> dict[str, str]:
-        dialect = self._models.dialect(model_id)
-        return {c.id: "".join(s.text for s in gemma.segments(c.turns, system, dialect)) for c in conversations}
+    def _remembered(self, persona_id: str) -> tuple[Gathered, Notes]:
+        """What is known of a character already; whoever was read longest ago is forgotten first."""
+        known = self._memory.pop(persona_id, None) or (self._library.gathered(persona_id), Notes())
+        self._memory[persona_id] = known
+        for old in list(self._memory)[:-REMEMBERED]:
+            del self._memory[old]
+        return known
 
-    def _cut(self, model_id: str, spoken: Conversation, system: str, text: str, longest: int) -> int:
+    def _counts(self, form: Form | None, conversations: Sequence[Conversation]) -> list[int]:
+        """The tokens of each of these; a few texts at a time, because together they are as long as all that was written."""
+        if form is None:
+            return []
+        parts = (conversations[at : at + AT_ONCE] for at in range(0, len(conversations), AT_ONCE))
+        return [count for part in parts for count in self._models.counts(form.model, list(map(form.text, part)))]
+
+    def _sizes(self, form: Form | None, conversations: Sequence[Conversation], notes: Notes) -> Sizes:
+        if form is None:
+            return Sizes({}, {}, LONGEST_LESSON)
+        longest = min(LONGEST_LESSON, self._models.context(form.model))
+        tokens = {c.id: int(notes.known(c, COUNT)) for c in conversations}
+        return Sizes(tokens, {c.id: self._cut(form, c, longest) for c in conversations if tokens[c.id] > longest}, longest)
+
+    def _cut(self, form: Form, spoken: Conversation, longest: int) -> int:
         """The line in which a conversation is cut off."""
-        place, dialect = self._models.tokens(model_id, text)[longest].start, self._models.dialect(model_id)
-        starts = (len("".join(s.text for s in gemma.segments(spoken.turns[:n], system, dialect))) for n in range(1, len(spoken.turns)))
+        place = self._models.tokens(form.model, form.text(spoken))[longest].start
+        starts = (len(form.text(replace(spoken, turns=spoken.turns[:n]))) for n in range(1, len(spoken.turns)))
         return sum(start <= place for start in starts)
-
-    def _tokens(self, model_id: str, texts: Mapping[str, str]) -> dict[str, int]:
-        missing = list({text for text in texts.values() if (model_id, text) not in self._counts})
-        counted = zip(missing, self._models.counts(model_id, missing), strict=True)
-        self._counts |= {(model_id, text): count for text, count in counted}
-        found = {identifier: self._counts[model_id, text] for identifier, text in texts.items()}
-        if len(self._counts) > 4 * len(texts) + 1000:  # what was written over is not asked for again
-            self._counts = {(model_id, text): found[identifier] for identifier, text in texts.items()}
-        return found
 
     def follow(self) -> None:
         """Begin to read in the background."""
@@ -99,29 +133,10 @@ class Reader:
                 continue
             try:
                 if who := self._library.written():
-                    model = self._models.chosen(self._model)
-                    self.read(who, model.id if model else None)
+                    self.latest(who)
             except StudioError:
                 continue  # the character or the model is gone, or the disk refuses; who looks next is told
             except Exception:
                 # Who opens Prepare meets the same fault and is told; a thread that ends would leave the others unread too.
                 logging.getLogger("studio").exception("Reading in the background failed")
                 failed = stamp
-
-
-def twins(conversations: Sequence[Conversation]) -> dict[str, str]:
-    """Conversations that are nearly the same as an earlier one, though no copy: the id of each, with the earlier one's."""
-    numbers: defaultdict[str, int] = defaultdict(count().__next__)  # a word takes eight bytes wherever it comes again
-    texts = [[numbers[word] for word in words(" ".join(turn.text for turn in c.turns))] for c in conversations]
-    found = {}
-    for n, others in likeness.candidates(texts):
-        for other in others:
-            alike = Indel.normalized_similarity(texts[n], texts[other], score_cutoff=likeness.SAME)
-            if alike and not _copies(conversations[n], conversations[other]):
-                found[conversations[n].id] = conversations[other].id
-                break
-    return found
-
-
-def _copies(one: Conversation, other: Conversation) -> bool:
-    return [(t.role, t.text.strip()) for t in one.turns] == [(t.role, t.text.strip()) for t in other.turns]

@@ -1,5 +1,6 @@
 """Sealed versions in a database: heads, history, and mending what a disk has damaged."""
 
+import json
 import secrets
 import sqlite3
 import threading
@@ -18,6 +19,9 @@ from studio.services.database import NAMES
 
 LIVE = "removed IS NULL"
 DAY = 86_400.0
+PART = 50  # records read in one breath: a row may cost a turn of every thread that is at work
+MOST_ASKED = 500  # ids in one question: SQLite takes only so many
+_PLACE = COLUMNS.index("place")
 _JOINED = ", ".join(f"record.{name}" for name in COLUMNS)
 
 LOST = "A conversation or a sheet is damaged on the disk, and no copy of it is whole. It is not shown. Look for it in the backups."
@@ -83,15 +87,30 @@ class Records:
 
     def put(self, revision: Revision) -> Revision:
         """Store this as the head of its record and append it to the history; returns it sealed."""
-        try:
-            revision.body.encode()
-        except UnicodeEncodeError as error:
-            raise StudioError(f"Not saved: the text holds half a character that can't be stored. {storage.KEPT} Type it again.") from error
-        sealed = revision.sealed()
+        made = sealed(revision)
         with self.transaction():
-            database.put(self._db, sealed)
-            database.remember(self._db, sealed)
-        return sealed
+            database.put(self._db, made)
+            database.remember(self._db, made)
+        return made
+
+    def add(self, made: Sequence[tuple[Revision, str]]) -> None:
+        """Store new records, sealed before and each with its `database.words`: many of them hold nobody up for long."""
+        with self.transaction():
+            database.add(self._db, made)
+
+    def known(self, identifiers: Sequence[str]) -> list[Revision]:
+        """These records, also where they are in the bin; read in pieces, so that nobody waits for long."""
+        pieces = (identifiers[n : n + MOST_ASKED] for n in range(0, len(identifiers), MOST_ASKED))
+        return [head for some in pieces for head in self.heads(f"id IN ({', '.join('?' * len(some))})", *some)]
+
+    def follow(self, made: Sequence[Revision]) -> list[str]:
+        """Store these next versions, sealed before, whose words are those of the ones before.
+
+        Returns the ids of those left out because another version was stored meanwhile.
+        """
+        with self.transaction():
+            late = {one.id for one in made} - database.follow(self._db, made)
+        return [one.id for one in made if one.id in late]
 
     def change(self, head: Revision, what: str, **values: Any) -> Revision:
         """Store the next version of a record, with these values changed."""
@@ -109,6 +128,21 @@ class Records:
     def shelf(self, persona: str, kind: Kind, *, removed: bool = False) -> list[Revision]:
         """A character's records of one kind: those that are there, or those in the bin."""
         return self.heads(f"persona = ? AND kind = ? AND removed IS {'NOT ' if removed else ''}NULL", persona, kind)
+
+    def parts(self, persona: str, kind: Kind) -> Iterator[list[Revision]]:
+        """A character's records of one kind that are there, in their order, a few at a time, so that nobody waits long for the database.
+
+        What is stored meanwhile may be missing, or stand there as it was: `changed` tells what that is.
+        """
+        held = f"SELECT {NAMES} FROM record WHERE kind = ? AND persona = ? AND {LIVE}"
+        rows = self._rows(f"{held} ORDER BY place, id LIMIT ?", kind, persona, PART)
+        while rows:
+            yield self._whole(rows)
+            if len(rows) < PART:
+                return
+            place, identifier = rows[-1][_PLACE], rows[-1][0]
+            after = f"{held} AND place >= ? AND (place > ? OR id > ?) ORDER BY place, id LIMIT ?"
+            rows = self._rows(after, kind, persona, place, place, identifier, PART)
 
     def _whole(self, rows: list[tuple[Any, ...]]) -> list[Revision]:
         found = []
@@ -129,15 +163,20 @@ class Records:
         """How many conversations contain all of `terms` and pass the filters, and some of them in order; reads every one of them."""
         where, values = _conditions(terms, filters)
         with self._lock:
-            total = int(self._rows(f"SELECT count(*) FROM record WHERE {where}", persona, *values)[0][0])
-            rows = self._rows(
-                f"SELECT {NAMES} FROM record WHERE {where} ORDER BY place, id LIMIT ? OFFSET ?", persona, *values, limit, offset
+            # All ids in one row: of rows by the thousand each would wait for a turn of every thread that is at work.
+            ((listed,),) = self._rows(
+                f"SELECT json_group_array(id) FROM (SELECT id FROM record WHERE {where} ORDER BY place, id)", persona, *values
             )
-            return total, self._whole(rows)
+            found = json.loads(listed)
+            wanted = found[offset:] if limit < 0 else found[offset : offset + limit]
+            return len(found), self.some(wanted)
 
     def some(self, identifiers: Sequence[str]) -> list[Revision]:
         """These conversations, in this order; one that is not there is left out."""
-        held = {head.id: head for head in self.heads(f"id IN ({', '.join('?' * len(identifiers))}) AND {LIVE}", *identifiers)}
+        held: dict[str, Revision] = {}
+        for at in range(0, len(identifiers), MOST_ASKED):
+            asked = identifiers[at : at + MOST_ASKED]
+            held |= {head.id: head for head in self.heads(f"id IN ({', '.join('?' * len(asked))}) AND {LIVE}", *asked)}
         return [held[identifier] for identifier in identifiers if identifier in held]
 
     def tags(self, persona: str) -> list[tuple[str, int]]:
@@ -185,7 +224,7 @@ class Records:
                 " WHERE n > ? AND record.kind = 'conversation' ORDER BY n LIMIT ?",
                 after, limit,
             )  # fmt: skip
-            return int(rows[-1][0]) if len(rows) == limit else latest, self._whole([row[1:] for row in rows])
+        return int(rows[-1][0]) if len(rows) == limit else latest, self._whole([row[1:] for row in rows])
 
     def edge(self, persona: str) -> int:
         """The place above a character's first conversation."""
@@ -269,6 +308,15 @@ class Records:
         when = time.strftime("%d %B %Y, %H:%M", time.localtime(best.at))
         self.notice(f"A record was damaged on the disk and is mended. It stands as it was saved on {when}.")
         return best
+
+
+def sealed(revision: Revision) -> Revision:
+    """A version as it can be stored; raises StudioError where its text can't be."""
+    try:
+        revision.body.encode()
+    except UnicodeEncodeError as error:
+        raise StudioError(f"Not saved: the text holds half a character that can't be stored. {storage.KEPT} Type it again.") from error
+    return revision.sealed()
 
 
 def _conditions(terms: Iterable[str], filters: Filters) -> tuple[str, list[Any]]:

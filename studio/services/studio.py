@@ -1,5 +1,6 @@
 """The record every tab receives."""
 
+import sys
 from dataclasses import dataclass
 
 from studio.services.jobs import Jobs
@@ -7,9 +8,14 @@ from studio.services.library import Library
 from studio.services.models import Models
 from studio.services.ollama import Ollama
 from studio.services.reader import Reader
+from studio.services.semantics import Meanings
 from studio.services.similar import Similar
 from studio.services.voice import Voice
 from studio.settings import Settings
+
+# Seconds a thread that is at work keeps the others waiting. A save takes some dozens of turns: with Python's own 5 ms, each of them would be
+# felt while the checks are run and the index is made.
+TURN = 0.0005
 
 
 @dataclass(frozen=True)
@@ -28,8 +34,9 @@ class Studio:
 
 def assemble(settings: Settings) -> Studio:
     """The services over one home folder. Raises Busy while another studio has it."""
+    sys.setswitchinterval(TURN)
     library = Library(settings.home, settings.bundled)
-    models = Models(settings.practice_model, library, settings.offline)
-    return Studio(
-        settings, library, Jobs(library, settings.project), models, Reader(library, models), Voice(), Ollama(None), Similar(library)
-    )
+    library.index.begin()
+    models, jobs = Models(settings.practice_model, library, settings.offline), Jobs(library, settings.project)
+    similar = Similar(library, Meanings(library, models, jobs, settings.project))
+    return Studio(settings, library, jobs, models, Reader(library, models), Voice(), Ollama(None), similar)

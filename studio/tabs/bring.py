@@ -9,15 +9,18 @@ import gradio as gr
 from studio.domain.errors import NotReady
 from studio.domain.formats import telling, writing
 from studio.domain.formats.found import Found
+from studio.domain.formats.source import shown
+from studio.domain.formats.speakers import folded
 from studio.domain.formats.telling import counted
 from studio.services import exchange
 from studio.services.exchange import Arrived, Reading
 from studio.services.studio import Studio
-from studio.tabs.wiring import Pick, bind, cast, html, says
+from studio.tabs.wiring import Pick, bind, cast, focus, html, says
 
-LEDE = "A card, a chat, a data set, a script, a table or a package. Of a folder, choose the files in it. Nothing comes in before you have seen it."
+LEDE = "Cards, chats, data sets, scripts, tables or packages, one or many, or a whole folder. Nothing comes in before you have seen it."
 MOST_PLACES = 8  # that are named; all of them stand in the file
 MOST_FIELDS = 20
+MOST_SPEAKERS = 12
 HERE, NEW = "here", "new"
 REJECTS = "not-read.csv"
 SHOW = "() => requestAnimationFrame(() => document.querySelector('#bring').scrollIntoView({block: 'start'}))"
@@ -29,14 +32,20 @@ TELL = """(persona, first) => {
 TELL_BACK = "(persona) => { localStorage.setItem('studio.open', persona || ''); window.dispatchEvent(new CustomEvent('studio:changed', {detail: null})); }"
 
 
+Source = tuple[str, ...] | str  # the files, or what was pasted
+
+
 class Panel(NamedTuple):
     """Everything in the panel that changes, in the order Gradio gets it. In a handler's answer, what is left out stays as it is."""
 
     panel: Any = gr.skip()
     files: Any = gr.skip()
+    folder: Any = gr.skip()
     pasted: Any = gr.skip()
     understood: Any = gr.skip()
     headline: Any = gr.skip()
+    each: Any = gr.skip()
+    speaker: Any = gr.skip()
     mapping: Any = gr.skip()
     first: Any = gr.skip()
     notes: Any = gr.skip()
@@ -48,6 +57,7 @@ class Panel(NamedTuple):
     told: Any = gr.skip()
     news: Any = gr.skip()
     undo: Any = gr.skip()
+    source: Any = gr.skip()
     readings: Any = gr.skip()
     arrived: Any = gr.skip()
     shown: Any = gr.skip()
@@ -68,15 +78,28 @@ def close(studio: Studio) -> Panel:
 def look_at_files(studio: Studio, persona_id: str | None, files: list[str] | None) -> Panel:
     """What the chosen files hold."""
     if not files:
-        return Panel(understood=gr.update(visible=False), readings=())
-    return _understood(studio, persona_id, exchange.read_files([Path(file) for file in files], _name(studio, persona_id), studio.settings))
+        return Panel(understood=gr.update(visible=False), source=(), readings=())
+    return _look(studio, persona_id, tuple(files), _name(studio, persona_id))
+
+
+def look_at_folder(studio: Studio, persona_id: str | None, files: list[str] | None) -> Panel:
+    """What the files of a chosen folder hold, those the studio can read."""
+    chosen = exchange.of_folder(sorted(map(Path, files or []), key=lambda path: path.name))
+    return _look(studio, persona_id, tuple(map(str, chosen)), _name(studio, persona_id))._replace(files=None, folder=None)
 
 
 def look_at_text(studio: Studio, persona_id: str | None, text: str) -> Panel:
     """What the pasted text holds."""
     if not text.strip():
         raise NotReady("There is nothing in the box. Nothing was brought in. Paste a conversation into it first.")
-    return _understood(studio, persona_id, exchange.read_text(text, _name(studio, persona_id)))
+    return _look(studio, persona_id, text, _name(studio, persona_id))
+
+
+def take_for(studio: Studio, persona_id: str | None, source: Source, where: str, speaker: str) -> Panel:
+    """The same with another of those who speak as the character."""
+    seen = _look(studio, persona_id, source, speaker)
+    turned = turn_to(studio, persona_id, seen.readings, where)
+    return seen._replace(where=gr.update(value=where), notes=turned.notes, bring=turned.bring)
 
 
 def turn_to(studio: Studio, persona_id: str | None, readings: Sequence[Reading], where: str) -> Panel:
@@ -114,7 +137,7 @@ def undo(studio: Studio, persona_id: str | None, arrived: Sequence[Arrived]) -> 
 # ---------------------------------------------------------------- what they are made of
 def _closed() -> Panel:
     hidden = gr.update(visible=False)
-    return Panel(panel=hidden, files=None, pasted="", understood=hidden, readings=())
+    return Panel(panel=hidden, files=None, folder=None, pasted="", understood=hidden, source=(), readings=())
 
 
 def _name(studio: Studio, persona_id: str | None) -> str:
@@ -123,6 +146,14 @@ def _name(studio: Studio, persona_id: str | None) -> str:
 
 def _good(readings: Sequence[Reading]) -> list[tuple[str, Found]]:
     return [(one.file, one.found) for one in readings if one.found]
+
+
+def _look(studio: Studio, persona_id: str | None, source: Source, character: str) -> Panel:
+    if isinstance(source, str):
+        readings = exchange.read_text(source, character)
+    else:
+        readings = exchange.read_files([Path(file) for file in source], character, studio.settings)
+    return _understood(studio, persona_id, readings)._replace(source=source)
 
 
 def _understood(studio: Studio, persona_id: str | None, readings: Sequence[Reading]) -> Panel:
@@ -135,11 +166,12 @@ def _understood(studio: Studio, persona_id: str | None, readings: Sequence[Readi
     glimpses = telling.first(conversations, who.visitor if who else "Visitor", who.name if who else "Character")
     fields = list(dict.fromkeys(line for _, found in good for line in telling.taken_for(found)))
     places = [place for one in readings for place in (map(str, one.skipped) if one.found else [one.refusal])]
-    headlines = [telling.headline(file, found) for file, found in good] or ["Nothing in it can be brought in."]
     choices = [(f"To {persona.name}", HERE)] if persona else []
     return Panel(
         understood=gr.update(visible=True),
-        headline="\n".join(headlines),
+        headline=telling.headline(*good[0]) if len(readings) == len(good) == 1 else _together(len(readings), good),
+        each=gr.update(value="\n".join(map(_told, readings)), label=counted(len(readings), "file"), visible=len(readings) > 1),
+        speaker=_speakers(good),
         mapping=gr.update(value=_some(fields, MOST_FIELDS, "more"), visible=bool(fields)),
         first=gr.update(value="\n\n".join(glimpses), label=telling.first_label(len(conversations)), visible=bool(glimpses)),
         notes=_notes(good, where),
@@ -150,6 +182,26 @@ def _understood(studio: Studio, persona_id: str | None, readings: Sequence[Readi
         bring=gr.update(value=_action(good, where), visible=bool(good)),
         readings=tuple(readings),
     )
+
+
+def _together(count: int, good: Sequence[tuple[str, Found]]) -> str:
+    if not good:
+        return "Nothing in it can be brought in."
+    files = f"All {count:,} files" if len(good) == count else f"{len(good):,} of {count:,} files"
+    return f"{files} can be brought in, with {counted(sum(len(found.conversations) for _, found in good))}."
+
+
+def _told(one: Reading) -> str:
+    return telling.headline(one.file, one.found) if one.found else one.refusal
+
+
+def _speakers(good: Sequence[tuple[str, Found]]) -> dict[str, Any]:
+    """Who could be the character, with the one it was taken for chosen; nothing where the files disagree."""
+    named = [found.speakers for _, found in good if found.speakers]
+    names = list({folded(name): name for speakers in reversed(named) for name in reversed(speakers)}.values())[::-1]
+    guesses = {folded(speakers[0]) for speakers in named}
+    guess = next((name for name in names if {folded(name)} == guesses), None)
+    return gr.update(choices=[(shown(name), name) for name in names[:MOST_SPEAKERS]], value=guess, visible=len(names) > 1)
 
 
 def _notes(good: Sequence[tuple[str, Found]], where: str) -> dict[str, Any]:
@@ -197,14 +249,18 @@ def build(studio: Studio, persona: gr.Radio) -> None:
         back = gr.Button("Undo", size="sm", elem_classes=["icon", "i-undo", "quiet"])
     start = gr.Button("Bring in a file", visible="hidden", elem_id="bring-open")
     with gr.Column(elem_classes="folio", elem_id="bring", visible=False) as panel:
-        html(f'<h2>Bring in a file</h2><p class="lede">{LEDE}</p>')
+        html(f'<h2 tabindex="-1">Bring in a file</h2><p class="lede">{LEDE}</p>')
         files = gr.File(label="Drop files here, or choose them", file_count="multiple", type="filepath", interactive=True)
+        with gr.Row(elem_classes="acts"):
+            folder = gr.UploadButton("Choose a folder", file_count="directory", type="filepath", size="md", min_width=0)
         pasted = gr.Textbox(label="Or paste a conversation", lines=4, max_lines=12, placeholder="Mia: Come on.\nBiscuit: Not yet.", interactive=True, elem_classes="storied")  # fmt: skip
         with gr.Row(elem_classes="acts"):
             read = gr.Button("Look at what I pasted", size="md")
             leave = gr.Button("Not now", size="md", elem_classes="quiet")
         with gr.Column(visible=False) as understood:
             headline = says("", "h2", label="What this is", show_label=False, container=False)
+            each = says("", label="Files", **quiet)
+            speaker = Pick([], label="Who is the character?", interactive=True, elem_classes="seg")
             mapping = says("", label="What is taken for what", **quiet)
             first = says("", "storied", label="The first conversations", **quiet)
             notes = says("", "fine", label="Good to know", **quiet)
@@ -213,21 +269,25 @@ def build(studio: Studio, persona: gr.Radio) -> None:
                 rejects = gr.DownloadButton("Save the list of what stays out", size="sm", elem_classes=["icon", "i-down", "quiet"])
             where = Pick([], label="Where does it go?", interactive=True, elem_classes="seg")
             bring = gr.Button("Bring in", variant="primary", size="lg")
-    shown = gr.Textbox(visible="hidden")
-    readings, arrived = gr.State(()), gr.State(())
+    opened = gr.Textbox(visible="hidden")
+    source, readings, arrived = gr.State(()), gr.State(()), gr.State(())
 
     everything = Panel(
-        panel, files, pasted, understood, headline, mapping, first, notes, passed, places, rejects, where, bring, told, news, back, readings,
-        arrived, shown, persona,
+        panel, files, folder, pasted, understood, headline, each, speaker, mapping, first, notes, passed, places, rejects, where, bring, told,
+        news, back, source, readings, arrived, opened, persona,
     )  # fmt: skip
     outputs, calm = list(everything), {"show_progress": "hidden"}
-    start.click(bind(open_panel, studio), None, outputs, **calm).success(None, js=SHOW)
-    leave.click(bind(close, studio), None, outputs, **calm)
+    start.click(bind(open_panel, studio), None, outputs, **calm).success(None, js=SHOW).success(None, js=focus("#bring h2"))
+    leave.click(bind(close, studio), None, outputs, **calm).success(
+        None, js=focus("#write .ps-shelf > .ps-quiet.ps-wide", "#write .ps-drawer")
+    )
     persona.change(bind(close, studio), None, outputs, **calm)
     gr.on([files.upload, files.delete, files.clear], bind(look_at_files, studio), [persona, files], outputs, show_progress_on=files)
+    folder.upload(bind(look_at_folder, studio), [persona, folder], outputs, show_progress_on=files)
+    speaker.input(bind(take_for, studio), [persona, source, where, speaker], outputs, **calm)
     read.click(bind(look_at_text, studio), [persona, pasted], outputs, **calm)
     where.input(bind(turn_to, studio), [persona, readings, where], outputs, **calm)
     bring.click(bind(bring_in, studio), [persona, readings, where], outputs, trigger_mode="once", **calm).success(
-        None, [persona, shown], None, js=TELL
+        None, [persona, opened], None, js=TELL
     )
     back.click(bind(undo, studio), [persona, arrived], outputs, trigger_mode="once", **calm).success(None, persona, None, js=TELL_BACK)

@@ -36,6 +36,7 @@ class Line(Given):
     text: Text
     others: Annotated[list[Text], Field(max_length=MOST_OTHERS)] = []
     drafted: bool = False
+    drafts: Annotated[list[int], Field(max_length=MOST_OTHERS)] = []
 
 
 Lines = Annotated[list[Line], Field(max_length=MOST_TURNS)]

@@ -51,7 +51,6 @@ def shown(reading: Reading, finding: Finding | None, is_open: bool) -> Desk:
         where=where(reading, finding),
         mend=gr.update(value=mending.button(finding.kind) or "Mend", visible=can_mend(reading, finding)),
         hush=gr.update(visible=finding.severity == "look"),
-        reason="",
         **silenced,
     )
 
@@ -76,7 +75,8 @@ def can_mend(reading: Reading, finding: Finding) -> bool:
 
 def _label(finding: Finding) -> str:
     words = " ".join(finding.words.split())[:60] if finding.kind in desk.NAMED else ""
-    return f"{finding.title}\n{f'“{words}” ' if words else ''}{finding.sentence}"
+    measured = f" ({finding.expert})" if finding.expert else ""
+    return f"{finding.title}\n{f'“{words}” ' if words else ''}{finding.sentence}{measured}"
 
 
 def _silent(count: int) -> str:
@@ -142,7 +142,7 @@ def hear(studio: Studio, persona_id: str, check: str | None) -> None:
 # ---------------------------------------------------------------- how it lies
 def lay_out() -> tuple[Desk, gr.Button]:
     """The desk, and the button that silences."""
-    with gr.Column(visible=False, elem_classes="desk", min_width=0) as box:
+    with gr.Column(visible=False, elem_classes="desk", elem_id="prepare-desk", min_width=0) as box:
         which = Pick([], label="What was found", interactive=True, elem_classes=["list", "places", "found"])
         said = says("", "quote", label=WORDS, visible=False)
         where_ = Pick([], label="Choose one to open it.", interactive=True, elem_classes=["list", "places"])

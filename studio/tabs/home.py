@@ -13,7 +13,7 @@ from studio.services.library import Character
 from studio.services.studio import Studio
 from studio.tabs import standing
 from studio.tabs.standing import brief, day, path
-from studio.tabs.wiring import Pick, bind, cast, go, html, says
+from studio.tabs.wiring import Pick, bind, cast, focus, go, html, says
 
 LAST = "This is the only character, so it stays. Make another one first, then move this one to the bin."
 WELCOME = "Write a few dozen short conversations. Your computer studies them and learns the voice. No account, no internet, and nothing you write leaves this machine."
@@ -26,6 +26,8 @@ REMEMBER = "(persona) => { localStorage.setItem('studio.open', persona); return 
 STARTED = "(...values) => { localStorage.setItem('studio.open', 'new'); return values; }"
 OPEN_THIS = "(persona) => { localStorage.setItem('studio.open', persona); return [persona, persona]; }"
 GO_THERE = "(tab) => ({" + ", ".join(f"{tab}: {go(tab)}" for tab in ("write", "prepare", "train", "chat", "export")) + "})[tab]()"
+TO_NAME = focus("#home .storied textarea", "#home .storied input")
+TO_ACT = focus("#home .pitch:not(.folio) button.primary", "#home .pitch:not(.folio) button")
 PRESS_NEW = f"() => {{ ({go('home')})(); document.querySelector('#start').click(); }}"
 
 
@@ -269,12 +271,12 @@ def build(studio: Studio, persona: gr.Radio) -> None:
     around.click(js=OPEN_THIS, **refresh)
     act.click(None, where, None, js=GO_THERE)
     again.click(None, None, None, js=go("write"))
-    start.click(bind(compose, studio), None, [*panels, *fields], **quiet)
-    change.click(bind(revise, studio), persona, [*panels, *fields], **quiet)
-    leave.click(bind(shut, studio), None, panels, **quiet)
+    start.click(bind(compose, studio), None, [*panels, *fields], **quiet).success(None, js=TO_NAME)
+    change.click(bind(revise, studio), persona, [*panels, *fields], **quiet).success(None, js=TO_NAME)
+    leave.click(bind(shut, studio), None, panels, **quiet).success(None, js=TO_ACT)
     make.click(bind(keep, studio), [edited, name, line, colour], [*panels, persona, ink], js=STARTED, **quiet).success(
         js=OPEN_THIS, **refresh
-    )
+    ).success(None, js=TO_ACT)
     copy.click(bind(duplicate, studio), persona, [persona, ink], js=STARTED, **quiet).success(None, persona, None, js=REMEMBER)
     throw.click(bind(discard, studio), persona, [persona, ink, told, news, gone], js=STARTED, **quiet).success(
         None, persona, None, js=REMEMBER

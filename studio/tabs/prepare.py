@@ -15,10 +15,12 @@ from studio.tabs import findings, mask, pictures, survey
 from studio.tabs.findings import Desk, titled
 from studio.tabs.mask import Shown, View
 from studio.tabs.survey import Survey
-from studio.tabs.wiring import bind, go, html, says, ticks
+from studio.tabs.wiring import bind, focus, go, html, says, ticks
 
 LEDE = '<p class="lede">Before learning starts, the studio reads everything once, the way a copy editor would.</p>'
 
+# After something was mended or silenced, its button may be gone.
+KEPT_FOCUS = focus("#prepare .found input:checked", "#prepare .acts button", "#prepare .side button", lost=True)
 # The place travels as "<conversation id>:<line, or nothing>". Write's editor may be mounted only by the click on its tab: then it finds
 # the place in window.studioOpen.
 OPEN = """(place) => {
@@ -29,6 +31,13 @@ OPEN = """(place) => {
   const tell = () => window.studioOpen && window.dispatchEvent(new CustomEvent("studio:open", {detail: window.studioOpen}));
   requestAnimationFrame(() => requestAnimationFrame(tell));
 }"""
+
+
+# What somebody wants to see of the findings, asked for by the editor of Write.
+WANTED = "(who, model) => [who, model, window.studioWanted ?? null]"
+# The editor of Write follows what was mended or silenced here.
+TELL = "() => { window.dispatchEvent(new Event('studio:checked')); }"
+TO_DESK = "() => requestAnimationFrame(() => document.querySelector('#prepare-desk')?.scrollIntoView({block: 'start'}))"
 
 
 class Page(NamedTuple):
@@ -49,8 +58,8 @@ class Page(NamedTuple):
 
 
 # ---------------------------------------------------------------- handlers
-def look(studio: Studio, persona_id: str | None, model_id: str | None, conversation_id: str | None) -> Page:
-    """The whole page but the findings, the marked text and the picture."""
+def look(studio: Studio, persona_id: str | None, model_id: str | None, conversation_id: str | None, opened: str = "") -> Page:
+    """The whole page but the findings, the marked text and the picture. `opened` as in `consult`."""
     model = studio.models.chosen(model_id)
     read = reading(studio, persona_id, model) if persona_id else None
     if persona_id is None or read is None or not read.conversations:
@@ -62,7 +71,7 @@ def look(studio: Studio, persona_id: str | None, model_id: str | None, conversat
         empty=gr.update(visible=False),
         page=gr.update(visible=True),
         head=f"<h1>{checks.headline(read.findings)}</h1>{LEDE}",
-        ticks=ticks(rows(read)),
+        ticks=checked(read, opened == persona_id),
         show=gr.update(visible=bool(read.findings), variant="primary" if mend and not few else "secondary"),
         numbers=figures(read),
         title=f"What {read.persona.name} will learn, word for word",
@@ -88,6 +97,16 @@ def consult(studio: Studio, persona_id: str | None, model_id: str | None, check:
     return shown
 
 
+def open_desk(studio: Studio, persona_id: str, model_id: str | None) -> tuple[str, str]:
+    """Whose findings are asked to be seen one at a time, and the list above them without these."""
+    return persona_id, checked(reading(studio, persona_id, studio.models.chosen(model_id)), is_open=True)
+
+
+def open_at(studio: Studio, persona_id: str, model_id: str | None, check: str | None) -> tuple[str, str, Any]:
+    """The desk for one finding that somebody asked for in Write."""
+    return *open_desk(studio, persona_id, model_id), gr.update(value=check)
+
+
 def marked(studio: Studio, persona_id: str | None, model_id: str | None, conversation_id: str | None, view: View) -> Shown:
     """One conversation with its learned stretches marked, in one of four views, and what would be cut off."""
     model = studio.models.chosen(model_id)
@@ -101,7 +120,9 @@ def marked(studio: Studio, persona_id: str | None, model_id: str | None, convers
 def picture(studio: Studio, persona_id: str | None, model_id: str | None) -> Survey:
     """The picture of the set."""
     read = reading(studio, persona_id, studio.models.chosen(model_id)) if persona_id else None
-    return survey.shown(read) if read and read.conversations else Survey()
+    if not persona_id or read is None or not read.conversations:
+        return Survey()
+    return survey.shown(read, *studio.similar.places(persona_id, [c.id for c in read.conversations]))
 
 
 def pick(studio: Studio, persona_id: str, model_id: str | None, dot: gr.SelectData) -> Any:
@@ -114,9 +135,10 @@ def mend(studio: Studio, persona_id: str, model_id: str | None, check: str | Non
     gr.Success(findings.mend(studio, reading(studio, persona_id, studio.models.chosen(model_id)), check), title="Mended")
 
 
-def silence(studio: Studio, persona_id: str, model_id: str | None, check: str | None, reason: str) -> None:
-    """Keep with the character that this check shall be quiet."""
+def silence(studio: Studio, persona_id: str, model_id: str | None, check: str | None, reason: str) -> str:
+    """Keep with the character that this check shall be quiet; returns what then stands in the box of the reason: nothing."""
     findings.silence(studio, persona_id, reading(studio, persona_id, studio.models.chosen(model_id)), check, reason)
+    return ""
 
 
 def hear(studio: Studio, persona_id: str, check: str | None) -> None:
@@ -128,6 +150,12 @@ def hear(studio: Studio, persona_id: str, check: str | None) -> None:
 def reading(studio: Studio, persona_id: str, model: Choice | None) -> Reading:
     """What the checks find in everything this character has."""
     return studio.reader.read(persona_id, model.id if model else None)
+
+
+def checked(read: Reading, is_open: bool) -> str:
+    """The list of checks. What was found stands on the desk instead while that is open: nothing is said twice."""
+    shown = [row for row in rows(read) if not is_open or row[0] == "ok"]
+    return ticks(shown) if shown else ""
 
 
 def rows(read: Reading) -> list[tuple[str, str, str, str]]:
@@ -205,10 +233,11 @@ def build(studio: Studio, persona: gr.Radio) -> None:
                 parts = survey.lay_out()
                 gemma_file, messages_file = _files()
         opened = gr.State("")
+        wanted = gr.Button("Show a finding", visible="hidden", elem_id="prepare-ask")
 
     room = list(Page(empty, page, head, list_, show, numbers, title, conversation, model, onward, gemma_file, messages_file))
     quiet: Any = {"show_progress": "hidden"}
-    look_: Any = {"fn": bind(look, studio), "inputs": [persona, model, conversation], "outputs": room, **quiet}
+    look_: Any = {"fn": bind(look, studio), "inputs": [persona, model, conversation, opened], "outputs": room, **quiet}
     consult_: Any = {
         "fn": bind(consult, studio), "inputs": [persona, model, desk.which, opened], "outputs": list(desk), **quiet,
     }  # fmt: skip
@@ -217,16 +246,18 @@ def build(studio: Studio, persona: gr.Radio) -> None:
     gr.on([tab.select, persona.change, model.input], **look_).success(**consult_).success(**mark).success(**draw)
     gr.on([conversation.input, view.input], **mark)
     parts.sky.select(bind(pick, studio), [persona, model], conversation, **quiet).success(**mark)
-    show.click(lambda who: who, persona, opened, **quiet).success(**consult_)
+    show.click(bind(open_desk, studio), [persona, model], [opened, list_], **quiet).success(**consult_).success(None, js=TO_DESK)
+    named = wanted.click(bind(open_at, studio), [persona, model, desk.which], [opened, list_, desk.which], js=WANTED, **quiet)
+    named.success(**look_).success(**consult_).success(None, js=TO_DESK)
     desk.which.input(**consult_)
     desk.where.input(None, desk.where, None, js=OPEN.replace("GO", go("write")))
     asked = [persona, model, desk.which]
     for acted in (
         desk.mend.click(bind(mend, studio), asked, None, **quiet),
-        gr.on([quieten.click, desk.reason.submit], bind(silence, studio), [*asked, desk.reason], None, **quiet),
+        gr.on([quieten.click, desk.reason.submit], bind(silence, studio), [*asked, desk.reason], desk.reason, **quiet),
         desk.hear.click(bind(hear, studio), [persona, desk.quieted], None, **quiet),
     ):
-        acted.success(**look_).success(**consult_).success(**mark).success(**draw)
+        acted.success(None, js=TELL).success(**look_).success(**consult_).success(None, js=KEPT_FOCUS).success(**mark).success(**draw)
     write.click(None, js=go("write"))
     onward.click(None, js=go("train"))
 

@@ -13,6 +13,7 @@ from studio.tabs.wiring import html, says
 
 MOST_TAGS = 12
 FEWEST_ON_MAP = 3
+HOW = "Dots that lie together are alike. Choose one to read it. The list of conversations does the same."
 # A click on a dot tells its number; everything else on the map is quiet.
 POINT = """element.addEventListener('click', event => {
   const dot = event.target.closest('[data-n]');
@@ -30,13 +31,14 @@ class Survey(NamedTuple):
     favourites: Any = gr.skip()
     sky_box: Any = gr.skip()
     sky: Any = gr.skip()
+    sky_how: Any = gr.skip()
 
 
-def shown(reading: Reading) -> Survey:
-    """The whole picture. Numbers go into markup; words somebody wrote go into text fields only."""
+def shown(reading: Reading, places: Sequence[tuple[float, float]] | None, compared: str) -> Survey:
+    """The whole picture; `places` on the map where they are known better than by words, `compared` by what. Numbers go into markup; words somebody wrote go into text fields only."""
     parts, found = reading.parts, reading.conversations
     kept = {c.id for c in parts.validation}
-    points = [(x, y, c.id in kept) for (x, y), c in zip(reading.map, found, strict=True)]
+    points = [(x, y, c.id in kept) for (x, y), c in zip(places or reading.map, found, strict=True)]
     tags = Counter(tag for c in found for tag in c.tags)
     said = ", ".join(f"{tag} {count:,}" for tag, count in tags.most_common(MOST_TAGS))
     favourites = ", ".join(favourite.word for favourite in reading.voice.favourites)
@@ -51,6 +53,7 @@ def shown(reading: Reading) -> Survey:
         gr.update(value=favourites, visible=bool(favourites)),
         gr.update(visible=len(points) >= FEWEST_ON_MAP),
         pictures.constellation(points),
+        f'<p class="fine">{compared} {HOW}</p>',
     )
 
 
@@ -90,7 +93,5 @@ def lay_out() -> Survey:
         html("<h2>How alike they are</h2>")
         sky = gr.HTML("", js_on_load=POINT, apply_default_css=False)
         html('<p class="key"><span class="k-dot">learned</span><span class="k-square">kept back</span></p>')
-        html(
-            '<p class="fine">Dots that lie together share their words. Choose one to read it. The list of conversations does the same.</p>'
-        )
-    return Survey(panels, tags, voice_head, voice, favourites, sky_box, sky)
+        sky_how = html("")
+    return Survey(panels, tags, voice_head, voice, favourites, sky_box, sky, sky_how)

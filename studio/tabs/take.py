@@ -9,10 +9,11 @@ from studio.domain.errors import NotReady, StudioError
 from studio.domain.formats import delivery
 from studio.services import exchange
 from studio.services.studio import Studio
-from studio.tabs.wiring import bind, html, says
+from studio.tabs.wiring import bind, focus, html, says
 
 LEDE = "The package holds everything and can be brought in again as it was. The other forms are for other programs."
 SHOW = "() => requestAnimationFrame(() => document.querySelector('#take').scrollIntoView({block: 'start'}))"
+TO_PANEL, BACK = focus("#take h2"), focus("#write .write-end button")
 
 
 class Panel(NamedTuple):
@@ -57,7 +58,7 @@ def build(studio: Studio, persona: gr.Radio) -> None:
     """The panel."""
     start = gr.Button("Take out", visible="hidden", elem_id="take-open")
     with gr.Column(elem_classes="folio", elem_id="take", visible=False) as panel:
-        html(f'<h2>Take out</h2><p class="lede">{LEDE}</p>')
+        html(f'<h2 tabindex="-1">Take out</h2><p class="lede">{LEDE}</p>')
         way = gr.Dropdown(
             [(f"{way.title} ({way.expert})", way.key) for way in delivery.WAYS],
             value=delivery.WAYS[0].key, label="In which form?", interactive=True,
@@ -68,7 +69,7 @@ def build(studio: Studio, persona: gr.Radio) -> None:
             leave = gr.Button("Not now", size="lg", elem_classes="quiet")
 
     outputs, seen = list(Panel(panel, note, file)), {"show_progress_on": way}  # a table takes some seconds
-    start.click(bind(offer, studio), [persona, way], outputs, **seen).success(None, js=SHOW)
+    start.click(bind(offer, studio), [persona, way], outputs, **seen).success(None, js=SHOW).success(None, js=TO_PANEL)
     way.input(bind(offer, studio), [persona, way], outputs, **seen)
-    leave.click(bind(close, studio), None, outputs, show_progress="hidden")
+    leave.click(bind(close, studio), None, outputs, show_progress="hidden").success(None, js=BACK)
     persona.change(bind(close, studio), None, outputs, show_progress="hidden")

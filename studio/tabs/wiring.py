@@ -3,6 +3,7 @@
 import functools
 import html as markup
 import inspect
+import json
 import logging
 from abc import ABCMeta
 from collections.abc import Callable, Iterable, Iterator
@@ -15,6 +16,7 @@ from studio.domain.errors import StudioError
 from studio.services.studio import Studio
 
 NOT_DONE = "Not done"
+FRAMES = 30  # that a page is given to show what was asked for: about half a second
 MISTAKE = "That stopped because of a mistake in the studio. What was saved is safe. The details are in studio.log, in the folder where your characters are kept."
 
 # A gr.Radio whose value the handler judges. Gradio's own refuses, with a raw message, what is not on the list it remembers for this window: after
@@ -64,12 +66,32 @@ def cast(studio: Studio, wanted: str) -> dict[str, Any]:
 
 def go(tab: str) -> str:
     """JavaScript that opens a tab, also when it is folded into the menu of a narrow window. For `button.click(None, js=go("train"))`."""
+    # The tab gets the focus, because what had it is behind another one now.
     # Gradio names each tab's button <id>-button, hides a copy for measuring, and moves what does not fit into a menu of plain buttons.
     return f"""() => {{
       const shown = [...document.querySelectorAll('#rooms > .tab-wrapper [role=tab]')].find(e => e.id.startsWith('{tab}') && e.offsetParent && !e.closest('.visually-hidden'));
-      if (shown) return void shown.click();
-      document.querySelector('#rooms > .tab-wrapper .overflow-menu > button').click();
+      if (shown) {{ shown.click(); return void shown.focus(); }}
+      const menu = document.querySelector('#rooms > .tab-wrapper .overflow-menu > button');
+      menu.click(); menu.focus();
       requestAnimationFrame(() => [...document.querySelectorAll('#rooms .overflow-dropdown button')].find(e => e.textContent.trim().toLowerCase() === '{tab}').click());
+    }}"""
+
+
+def focus(*places: str, lost: bool = False) -> str:
+    """JavaScript that gives the focus to the first of these places as soon as one can be seen; with `lost`, only where nothing has it any more.
+
+    Gradio takes a button away with the panel it closes, and whoever has no mouse would have to walk from the top of the page again. Some
+    of that happens a moment later, so it is looked after for a while.
+    """
+    return f"""() => {{
+      const seen = () => {json.dumps(places)}.flatMap(place => [...document.querySelectorAll(place)]).find(e => e.offsetParent && !e.disabled);
+      let frames = {FRAMES}, given = {json.dumps(lost)};
+      const look = () => {{
+        const found = seen();
+        if (found && (!given || [null, document.body].includes(document.activeElement))) {{ found.focus(); given = true; }}
+        if (frames--) requestAnimationFrame(look);
+      }};
+      requestAnimationFrame(look);
     }}"""
 
 

@@ -20,7 +20,7 @@ from studio.domain.persona import Persona
 from studio.domain.wanted import Filters, Length, State
 from studio.services.studio import Studio
 from studio.settings import Settings
-from studio.tabs import bible, bring, many, take
+from studio.tabs import bible, bring, many, remarks, take
 from studio.tabs.door import Answer, Door, Given, Id, Lines, One, Text, Title, poster
 from studio.tabs.wiring import go
 
@@ -31,7 +31,8 @@ MOST_RULES = 500
 MOUNT = """
 import("/studio/assets/editor.js?v=VERSION").then(module => {
   const onbring = () => document.querySelector('#bring-open').click();
-  const editor = module.mount(element, {persona: props.value, onbring, onsaved: what => trigger('saved', what)});
+  const onshow = check => { window.studioWanted = check; (GO)(); (ASK)(); };
+  const editor = module.mount(element, {persona: props.value, onbring, onshow, onsaved: what => trigger('saved', what)});
   watch('value', () => editor.refresh(props.value));
 }).catch(error => {
   console.error(error);
@@ -107,6 +108,7 @@ class Sheet(Given):
     visitor: Annotated[str, Field(max_length=60)]
     voice: Rules
     facts: Rules
+    audition: Rules = []
     system: Text
     greeting: Text
 
@@ -126,7 +128,7 @@ def list_conversations(studio: Studio, given: Listing) -> Answer:
     if not given.like:
         return studio.library.listing(*page)
     nearest = studio.similar.nearest(given.persona, given.like)
-    return {**studio.library.listing(*page, nearest.ids), "compared": nearest.compared}
+    return {**studio.library.listing(*page, nearest.ids), "compared": nearest.compared, "reading": nearest.busy}
 
 
 def tags(studio: Studio, given: One) -> Answer:
@@ -207,7 +209,7 @@ def save_sheet(studio: Studio, given: SavingSheet) -> Answer:
 
 
 def _changed(persona: Persona, sheet: Sheet) -> Persona:
-    values = {name: tuple(value) if isinstance(value, list) else value for name, value in sheet.model_dump().items()}
+    values = {name: tuple(value) if isinstance(value, list) else value for name, value in sheet.model_dump(exclude_unset=True).items()}
     return replace(persona, **values)
 
 
@@ -229,7 +231,7 @@ def routes(studio: Studio) -> APIRouter:
     post("character", character, One)
     post("sheet", save_sheet, SavingSheet)
     router.include_router(many.routes(studio, Listing, list_conversations), prefix="/many")
-    for path, handler, model in bible.ROUTES:
+    for path, handler, model in (*bible.ROUTES, *remarks.ROUTES):
         post(path, handler, model)
     return router
 
@@ -245,7 +247,7 @@ def build(studio: Studio, persona: gr.Radio) -> None:
     with gr.Tab("Write", id="write", elem_id="write"):
         bring.build(studio, persona)
         take.build(studio, persona)
-        script = MOUNT.replace("VERSION", editor_version(studio.settings))
+        script = MOUNT.replace("VERSION", editor_version(studio.settings)).replace("GO", go("prepare")).replace("ASK", remarks.ASK)
         editor = gr.HTML(persona.value, html_template="", apply_default_css=False, js_on_load=script, elem_id="write-editor")
         with gr.Row(elem_classes="acts write-end"):
             out = gr.Button("Take out", size="md", elem_classes=["icon", "i-down", "quiet"])

@@ -107,7 +107,7 @@ def test_what_is_like_the_open_conversation_fills_the_list_until_its_chip_is_pre
     page.get_by_role("button", name="Like this one").click()
     chip = page.get_by_role("button", name="Like “The puddle”, remove this filter")
     expect(chip).to_be_visible()
-    expect(page.get_by_text("Compared by their words.")).to_be_visible()
+    expect(page.get_by_text("Compared by meaning, roughly")).to_be_visible(timeout=1000 * PATIENCE)  # at first by words; then by itself
     expect(page.locator(".ps-row b").first).to_have_text("Sky again")
     assert "The puddle" not in titles(page)
     fits(page)

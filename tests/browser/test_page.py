@@ -165,6 +165,24 @@ def test_a_draft_enters_only_when_taken_and_its_mark_goes_when_it_is_changed(pag
     assert "drafted" not in stored(page, made)["turns"][1]
     page.keyboard.press("Control+z")
     expect(page.locator(".ps-drafted")).to_have_count(1)
+    page.keyboard.press("Alt+Shift+v")
+    page.keyboard.type("My own words.")
+    expect(page.locator(".ps-drafted")).to_have_count(0)
+    saved(page)
+    assert stored(page, made)["turns"][1] | {"text": "My own words.", "others": [words], "drafts": [0]} == stored(page, made)["turns"][1]
+    page.keyboard.press("Alt+Shift+PageDown")
+    expect(page.locator(".ps-drafted")).to_have_count(1)
+    saved(page)
+    page.reload()
+    write(page)
+    expect(page.locator(".ps-drafted")).to_have_count(1)
+    lines(page).nth(1).click()
+    page.keyboard.press("Alt+Shift+PageDown")
+    expect(page.locator(".ps-drafted")).to_have_count(0)
+    page.keyboard.press("Alt+Shift+PageDown")
+    page.get_by_role("button", name="Remove this version").click()
+    page.keyboard.press("Control+z")
+    expect(page.locator(".ps-drafted")).to_have_count(1)
     page.get_by_role("button", name="Keep as it is").click()
     expect(page.locator(".ps-drafted")).to_have_count(0)
     saved(page)
@@ -253,7 +271,7 @@ def test_the_question_of_two_windows_marks_the_words_that_differ(page, open_page
 
 PURE = """async version => {
   const from = name => import(`/studio/assets/editor/${name}.js${version}`);
-  const { wordDiff, lineDiff } = await from("difference"), { mergeMarks } = await from("marks"), { commands, line, MOST_OTHERS, steps } = await from("turns");
+  const { wordDiff, lineDiff } = await from("difference"), { mergeMarks } = await from("marks"), { broughtBack, commands, line, MOST_OTHERS, steps } = await from("turns");
   const { happened, summary } = await from("history");
   let seed = 11; const random = n => (seed = (seed * 1103515245 + 12345) % 2147483648) % n;
   const said = n => Array.from({ length: n }, () => ["rain", "rain", "dog", ",", " ", " ", "\\n", "Ärger", "it's", "👍🏽", "水"][random(11)]).join("");
@@ -288,6 +306,16 @@ PURE = """async version => {
   if (commands.merge([turns[0], pair[0]], 1).refused === undefined) return "merging lost versions beyond the limit";
   if (commands.own([line("model", "a", "p", { drafted: true })], 0, 0).turns[0].drafted) return "a draft that was accepted stays marked";
   if (!commands.copy([line("model", "a", "p", { drafted: true })], 0, 0).turns[1].drafted) return "a copied draft lost its mark";
+  let drafts = [line("model", "mine", "p", { others: ["draft", "own"], drafts: [0] })];
+  const standing = () => [drafts[0], ...drafts[0].others.map((text, n) => ({ text, drafted: drafts[0].drafts?.includes(n) }))].map(v => v.text + (v.drafted ? "*" : "")).sort().join();
+  const walk = ["nextVersion", "nextVersion", "previousVersion", "keep", "nextVersion", "previousVersion", "previousVersion"];
+  for (const name of walk) { drafts = commands[name](drafts, 0, 0).turns; if (!standing().endsWith("draft*,mine,own")) return `${name}: a version lost its mark, or got one: ${standing()}`; }
+  const other = line("model", "and", "q", { others: ["x", "y"], drafts: [1] });
+  if (JSON.stringify(commands.merge([line("model", "a", "p", { others: ["w"], drafts: [0] }), other], 1).turns[0].drafts) !== "[0,2]") return "merging lost a mark";
+  const one_left = commands.drop([line("model", "a", "p", { others: ["b", "c"], drafts: [0, 1] })], 0).turns[0];
+  if (!one_left.drafted || JSON.stringify(one_left.drafts) !== "[0]") return "dropping lost a mark";
+  const again = broughtBack([one_left], "p", line("model", "a", "p", { drafted: true })).turns[0];
+  if (!again.drafted || JSON.stringify(again.drafts) !== "[0,1]") return "what was brought back lost its mark";
   const revisions = [{ title: "T", turns: [before[0]] }, { title: "T", turns: [before[0]] }, { title: "S", turns: [] }];
   if (steps(revisions, { title: "T", turns: [before[0]] }).map(s => s.title).join() !== "S") return "marks became steps of undo";
   return "";

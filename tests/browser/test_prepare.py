@@ -27,7 +27,11 @@ def studio_with_a_gap(tmp_path):
 def test_a_finding_opens_the_line_it_is_about(studio_with_a_gap, open_page):
     page = open_page(studio_with_a_gap.url)
     open_tab(page, "Prepare")
+    finding = page.locator("#prepare").get_by_text("One line is empty", exact=False)
+    expect(finding).to_have_count(1)
     page.get_by_role("button", name="Show them to me").click()
+    expect(page.locator("#prepare .found label", has_text="One line is empty")).to_be_visible()
+    expect(finding).to_have_count(1)  # once, whether the desk is open or not
     place = page.locator("#prepare .places label", has_text="The silent gate")
     expect(place).to_have_count(1)
     place.click()

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from studio.domain import leakage
 from studio.domain.conversation import Conversation, Turn
 from studio.domain.dataset import Split
+from studio.domain.words import words
 
 LONG = (
     "I think it wants to come in, and it smells of pennies and hot road, and it goes round and round the roof and stamps on it because it "
@@ -99,4 +100,4 @@ def test_any_copy_is_found_and_any_text_can_be_read(pairs, data):
     train = [talk(f"t{n}", *pair) for n, pair in enumerate(pairs)]
     copied = data.draw(st.sampled_from(pairs)) if pairs else ("", "")
     found = leaks(train, [talk("v", *copied)])
-    assert bool(found) == bool(leakage.words(copied[1]))
+    assert bool(found) == bool(words(copied[1]))

@@ -3,9 +3,6 @@
 import random
 import time
 
-from hypothesis import given
-from hypothesis import strategies as st
-
 from studio.domain import likeness
 from studio.domain.words import words
 from tests.domain.test_all_checks import alike, many
@@ -13,24 +10,6 @@ from tests.domain.test_all_checks import alike, many
 
 def texts(conversations):
     return [words(" ".join(turn.text for turn in c.turns)) for c in conversations]
-
-
-@given(st.integers(0, 10_000))
-def test_whatever_is_nearly_the_same_is_a_candidate(seed):
-    rng = random.Random(seed)
-    listed = [f"w{n}" for n in range(60)]
-    text = rng.choices(listed, k=rng.randrange(20, 60))
-    other = list(text)
-    # So many words left out that the two still share the part of all their words that makes them nearly the same.
-    for _ in range(int(2 * len(text) * (1 - likeness.SAME) / (2 - (1 - likeness.SAME)) / 2)):
-        del other[rng.randrange(len(other))]
-    strangers = [rng.choices(listed, k=40) for _ in range(5)]
-    found = dict(likeness.candidates([text, *strangers, other]))
-    assert 0 in found.get(6, [])
-
-
-def test_texts_that_share_nothing_or_say_little_are_no_candidates():
-    assert list(likeness.candidates([["a", "b"], ["a", "b"], [], [f"x{n}" for n in range(30)], [f"y{n}" for n in range(30)]])) == []
 
 
 def test_the_same_texts_give_the_same_map_and_what_is_alike_lies_together():

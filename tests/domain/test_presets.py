@@ -76,8 +76,13 @@ def test_a_recipe_with_missing_or_unknown_fields_is_refused():
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("epochs", 0), ("learning_rate", 1.0), ("learning_rate", float("nan")), ("rank", 1000), ("validation", 0.9), ("max_length", 8)],
+    [("epochs", 0), ("learning_rate", 2.0), ("learning_rate", float("nan")), ("rank", 1000), ("validation", 0.9), ("max_length", 8)],
 )
 def test_a_number_outside_its_limits_is_named(name, value):
     with pytest.raises(StudioError, match=name.replace("_", " ")):
         Recipe(**{name: value}).checked()
+
+
+def test_the_steps_that_are_told_are_those_the_lesson_takes():
+    material = Material(conversations=111, longest=300, parameters=5_600_000)
+    assert "6 times, in 150 steps." in presets.sentence("balanced", presets.recipe("balanced", material), material)

@@ -44,7 +44,7 @@ def test_a_running_lesson_tells_where_it_is_and_how_long_it_takes():
     steps = [event("step", 10 + 3 * n, step=n, epoch=n / 10, loss=3 - n / 20, tokens_per_second=400.0, memory_mb=900) for n in range(1, 11)]
     story = progress.lesson([*BEGUN, *steps, event("evaluation", 41, step=10, epoch=1.0, loss=2.0), event("saved", 42, step=10)])
     assert (story.step, story.steps, story.epoch, story.epochs) == (10, 40, 1.0, 4)
-    assert story.seconds_left == pytest.approx(90)
+    assert story.seconds_left == pytest.approx(30 * 3 + 3 * 2), "thirty steps, and three looks as long as the one before learning"
     assert story.unseen == ((0, 3.0), (10, 2.0))
     assert (story.best_step, story.best_epoch) == (10, 1.0)
     assert (story.tokens_per_second, story.memory_mb, story.saved_at) == (400.0, 900, 42)
@@ -77,7 +77,7 @@ def test_a_lesson_that_goes_on_forgets_what_came_after_its_safe_copy():
     again = progress.lesson(
         [*first, event("start", 100, steps=40, epochs=4, from_step=10), event("step", 102, step=11, epoch=1.1, loss=2.2)]
     )
-    assert again.seconds_left == pytest.approx(2 * 29)
+    assert again.seconds_left == pytest.approx(2 * 29 + 3 * 2), "and the looks at steps 20, 30 and 40"
 
 
 def test_the_first_of_equally_good_versions_is_the_best():
@@ -85,27 +85,24 @@ def test_the_first_of_equally_good_versions_is_the_best():
     assert (story.best_step, story.best_epoch) == (10, 1.0)
 
 
-def read(*unseen):
-    return progress.reading(Lesson(unseen=tuple(enumerate(unseen))))
+def test_what_a_job_notes_is_kept_once_and_in_order():
+    notes = [event("note", n, text=text) for n, text in enumerate(("Smaller steps.", "Shorter ones.", "Smaller steps."))]
+    story = progress.lesson([*BEGUN, *notes, event("start", 12, steps=40, epochs=4, from_step=0)])
+    assert story.notes == ("Smaller steps.", "Shorter ones.")
 
 
-def test_two_measurements_are_too_few_to_read():
-    assert read(3.0, 2.0) == ("", "", "")
+def test_a_paused_lesson_has_ended_for_now():
+    story = progress.lesson([*BEGUN, event("step", 13, step=1, epoch=0.1, loss=3), event("paused", 14)])
+    assert story.ended["kind"] == "paused"
+    assert story.seconds_left is None
 
 
-@pytest.mark.parametrize(
-    ("unseen", "mark", "verdict"),
-    [
-        ((3.0, 2.5, 2.0), "ok", "Going well."),
-        ((3.0, 2.0, 2.03), "ok", "Going well."),
-        ((3.0, 2.0, 2.3), "look", "Starting to memorise."),
-        ((3.0, 2.99, 2.98), "look", "Not learning yet."),
-        ((3.0, float("nan"), 2.0), "look", "Unsteady."),
-        ((3.0, 2.0, float("inf")), "look", "Unsteady."),
-    ],
-)
-def test_how_to_read_the_curve(unseen, mark, verdict):
-    assert read(*unseen)[:2] == (mark, verdict)
+def test_between_two_steps_the_time_left_goes_down_by_no_more_than_a_step():
+    steps = [event("step", 10 + 3 * n, step=n, epoch=n / 10, loss=3.0) for n in range(1, 11)]
+    story = progress.lesson([*BEGUN, *steps])
+    assert progress.seconds_left(story, 41) == pytest.approx(story.seconds_left - 1)
+    assert progress.seconds_left(story, 400) == pytest.approx(story.seconds_left - 3)
+    assert progress.seconds_left(Lesson(), 41) is None
 
 
 @pytest.mark.parametrize(

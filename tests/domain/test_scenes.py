@@ -37,6 +37,10 @@ def text(statement, sheet=BISCUIT, turn=0, count=0):
         ("Mum is a nurse.", "Mum is a nurse"),
         ("The ladder squeaks.", "the ladder squeaks"),
         ("There are seven rules: the first is quiet.", "there are seven rules"),
+        ("I need glasses.", "Biscuit needs glasses"),
+        ("I feed the gulls.", "Biscuit feeds the gulls"),
+        ("I go to school.", "Biscuit goes to school"),
+        ("I tried it once.", "Biscuit tried it once"),
     ],
 )
 def test_a_statement_is_said_again_in_the_third_person(statement, clause):
@@ -53,6 +57,11 @@ def test_a_statement_is_said_again_in_the_third_person(statement, clause):
         "We live in a mill.",
         "Who am I?",
         "Never sleeps",
+        "I read books all night.",
+        "I put salt on everything.",
+        "Seven cats live here.",
+        "My shoes are too big, and I like it.",
+        "Coffee keeps me and my cat awake.",
         "",
         "I",
         "6",
@@ -76,6 +85,32 @@ def test_a_fear_is_met():
         text("She is afraid of thunder.")
         == "Nobody has seen Biscuit afraid of thunder yet. Mia hears a storm coming. What does Biscuit do?"
     )
+
+
+def test_what_scares_the_character_is_met_too():
+    assert text("Thunder scares me.").endswith(" that thunder scares Biscuit. Mia hears a storm coming. What does Biscuit do?")
+
+
+@pytest.mark.parametrize(
+    ("statement", "subject"),
+    [
+        ("I used to be a pirate.", ""),
+        ("I work as a night watchman.", ""),
+        ("I was a baker.", ""),
+        ("On Fridays the ladder squeaks.", "the ladder"),
+        ("I wash my hands ten times a day.", "Biscuit's hands"),
+        ("I carry the lamp out every night.", "the lamp"),
+        ("Mum lost her keys.", "Mum"),
+        ("I miss my father.", "Biscuit's father"),
+    ],
+)
+def test_one_can_ask_about_a_thing_and_not_about_what_somebody_is(statement, subject):
+    (told,) = retelling.retold(statement, BISCUIT)
+    assert scenes.topic(told, BISCUIT) == subject
+
+
+def test_without_knowing_he_or_she_nothing_is_said_with_my():
+    assert retelling.retold("I miss my father.", Persona("Otto")) == ()
 
 
 def test_a_question_that_is_plain_is_the_first_line():

@@ -88,6 +88,25 @@ def test_a_fault_in_the_middle_brings_in_nothing_at_all(library, pip):
     assert held(library) == before
 
 
+def test_what_was_made_ready_stands_above_what_was_begun_meanwhile(library, pip):
+    made = library.ready(pip, TWO)
+    library.add(pip, "Begun meanwhile", TWO[0].turns)
+    library.add_ready(made)
+    assert [title for title, _, _ in said(library.conversations(pip))] == ["The puddle", "Bed", "Begun meanwhile"]
+    assert library.listing(pip, "sleep")["total"] == 1, "and it is found by its words"
+
+
+def test_what_is_written_while_an_import_is_taken_back_goes_to_the_bin_with_it(library, pip):
+    puddle, bed = library.add_many(pip, TWO)
+    library.remove(bed)
+    made = library.leaving([puddle, bed, "nobody's"])
+    library.save(puddle, 1, "a" * 16, "The sea", [turn.to_dict() for turn in TWO[0].turns])
+    library.leave(made)
+    assert library.conversations(pip) == []
+    library.recover(puddle)
+    assert (library.load(puddle)["title"], library.load(puddle)["rev"]) == ("The sea", 4)
+
+
 def test_a_character_that_came_in_goes_to_the_bin_whole(library):
     before = held(library)
     arrived = exchange.bring_in(library, found(exchange.read_text("Mia: Hello.\nPip: Woof.\n", "")), None)

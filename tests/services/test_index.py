@@ -375,3 +375,37 @@ def test_what_is_stored_in_a_transaction_that_is_taken_back_never_reaches_the_in
         assert len(found(library, who, "puddle")) == 2
         raise ZeroDivisionError
     assert asked(library, who, "puddle") == found(library, who, "puddle") == right
+
+
+def test_what_is_there_is_read_before_anybody_asks(opened):
+    library = opened()
+    who = library.create(Persona("Biscuit"))
+    library.add_many(who, [Conversation("", f"Talk {n}", (Turn("a", "user", f"puddle {n % 7}"),)) for n in range(3 * index.CHUNK)])
+    library.index.begin()
+    library.index.begin()  # once is enough, and twice does no harm
+    library.index.wait()
+    assert library.index.search(who, ("puddle", "3"), ALL) == naive(library, who, "puddle 3")
+
+
+def test_the_background_rests_while_somebody_asks_and_goes_on_afterwards(opened, monkeypatch):
+    monkeypatch.setattr(index, "LONGEST_REST", 60.0)
+    library = opened()
+    who = library.create(Persona("Biscuit"))
+    library.add_many(who, [Conversation("", f"Talk {n}", (Turn("a", "user", "puddle"),)) for n in range(3 * index.CHUNK)])
+    with library.index.aside():
+        library.index.begin()
+        assert library.index.search(who, ("puddle",), ALL) is None
+        assert library._records.page(who, ("puddle",), ALL, 0, 10)[0] == 3 * index.CHUNK
+    library.index.wait()
+    assert library.index.search(who, ("puddle",), ALL) == naive(library, who, "puddle")
+
+
+def test_closing_while_the_background_rests_ends_it(opened):
+    library = opened()
+    who = library.create(Persona("Biscuit"))
+    library.add_many(who, [Conversation("", "Talk", (Turn("a", "user", "puddle"),)) for _ in range(2 * index.CHUNK)])
+    with library.index.aside():
+        library.index.begin()
+        library.index.close()
+    library = opened()
+    assert len(asked(library, who, "puddle")) == 2 * index.CHUNK

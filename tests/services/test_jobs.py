@@ -140,6 +140,52 @@ def test_a_job_that_could_not_tell_its_end_is_told_by_its_exit_code(library, mod
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no signals")
+def test_a_lesson_ended_by_the_system_for_want_of_memory_goes_on_one_step_lower(library, models, jobs, pip, project):
+    folder = order(library, models, pip, epochs=2)
+    jobs.start("train", folder)
+    until(jobs, folder, ("phase", 0))
+    child = json.loads((folder / "child.json").read_text())
+    os.kill(child["pid"], signal.SIGKILL)
+    assert jobs.wait(folder, 20)
+    assert "most likely" in jobs.failure(folder), "a kill alone does not prove it"
+    # The system's count of such ends has risen since the start, or, where it keeps none, next to nothing was free.
+    child["shortages"] = None if child["shortages"] is None else child["shortages"] - 1
+    (folder / "child.json").write_text(json.dumps(child))
+    with (folder / "events.jsonl").open("a", encoding="utf-8") as stream:
+        stream.write(json.dumps({"kind": "step", "at": 1.0, "step": 1, "loss": 3.0, "free_mb": 1}) + "\n")
+    assert "because it ran short of memory" in jobs.failure(folder)
+    again = Jobs(library, project)
+    again.start("train", folder)
+    assert again.wait(folder, 200) and again.state(folder) == "done", (folder / "log.txt").read_text()[-3000:]
+    kept = json.loads((folder / "recipe.json").read_text())
+    assert kept["used"]["batch_size"] == kept["asked"]["batch_size"] // 2
+    assert progress.lesson(again.events(folder)).notes == tuple(kept["given_up"])
+
+
+@pytest.mark.slow
+def test_a_lesson_rests_and_goes_on(library, models, jobs, pip):
+    folder = order(library, models, pip, epochs=6, patience=50)
+    jobs.start("train", folder)
+    until(jobs, folder, ("step", 2))
+    jobs.pause(folder)
+    assert jobs.wait(folder, 60) and jobs.state(folder) == "paused"
+    rested = jobs.events(folder)[-1]["step"]
+    jobs.start("train", folder)
+    assert jobs.wait(folder, 200) and jobs.state(folder) == "done"
+    assert [e["from_step"] for e in jobs.events(folder) if e["kind"] == "start"] == [0, rested]
+
+
+@pytest.mark.slow
+def test_a_lesson_ended_from_the_window_is_no_shortage(library, models, jobs, pip):
+    folder = order(library, models, pip)
+    jobs.start("train", folder)
+    until(jobs, folder, ("phase", 0))
+    jobs.kill(folder)
+    assert jobs.wait(folder, 20) and not jobs.short_of_memory(folder)
+
+
+@pytest.mark.slow
 def test_stop_keeps_what_was_learned(library, models, jobs, pip):
     folder = order(library, models, pip, epochs=100, patience=100)
     jobs.start("train", folder)

@@ -74,10 +74,13 @@ def test_a_character_that_goes_ends_nothing(library, read):
     read.read(who, None)
     read.follow()
     library.delete(who)
-    time.sleep(0.3)
+    library.add(other, "Half", lines("Hello?"))
+    until = time.monotonic() + 30
+    while read._readings.get((other, "practice"), (0,))[0] != library.stamp() and time.monotonic() < until:
+        time.sleep(0.02)
+    assert read._readings[other, "practice"][0] == library.stamp(), "the thread goes on reading"
     with pytest.raises(NotFound):
         read.read(who, None)
-    assert read.read(other, None).conversations == ()
 
 
 def test_the_first_reading_waits_for_nobody(library, read):
@@ -136,3 +139,16 @@ def test_a_thousand_conversations_are_read_with_the_real_tokenizer_within_a_seco
         read.read(who, "practice")
         took.append(time.process_time() - start)
     assert min(took) < 1.0
+
+
+def test_what_is_read_again_is_what_somebody_reads_who_knows_nothing(library, read, models):
+    who = stage.character(library, 12)
+    ids = library.add_many(who, many(20))
+    for step in range(4):
+        head = library.load(ids[step])
+        head["turns"][1]["text"] = f"{TEXT} It's {'LOUD AND ' * step}wet."
+        assert library.save(ids[step], head["rev"], "", head["title"], head["turns"])["ok"]
+        if step == 2:
+            library.remove(ids[7])
+        assert read.read(who, "practice") == Reader(library, models).read(who, "practice")
+        assert read.read(who, None) == Reader(library, models).read(who, None)

@@ -1,6 +1,7 @@
 """The panel in which files come in: shown first, brought in as one step, undone as one; and the panel in which a character goes out."""
 
 import csv
+import json
 from pathlib import Path
 
 import gradio as gr
@@ -9,7 +10,7 @@ from gradio.exceptions import InvalidPathError
 from gradio.state_holder import SessionState
 
 from studio import app
-from studio.domain.errors import NotReady
+from studio.domain.errors import BadFile, NotReady
 from studio.domain.formats import delivery, reading
 from studio.domain.persona import Persona
 from studio.services import exchange
@@ -83,6 +84,66 @@ def test_a_file_that_can_not_be_read_offers_nothing_but_its_reason(studio, pip, 
     assert seen.places["label"] == "1 place could not be read and stays out"
     with pytest.raises(NotReady):
         bring.bring_in(studio, pip, seen.readings, "here")
+
+
+GROUP = [{"user_name": "Ana", "character_name": "Pip"}] + [
+    {"name": name, "is_user": name == "Ana", "mes": text}
+    for name, text in (("Ana", "Who?"), ("Rex", "Me."), ("Pip", "And me."), ("Ana", "Well?"), ("Rex", "Grr."))
+]
+
+
+def spoken(library, who):
+    return [[(turn.role, turn.text) for turn in c.turns] for c in library.conversations(who)]
+
+
+def test_the_writer_says_who_of_several_speakers_is_the_character(studio, library, pip, tmp_path):
+    (tmp_path / "group.jsonl").write_text("\n".join(map(json.dumps, GROUP)), "utf-8")
+    seen = bring.look_at_files(studio, None, [str(tmp_path / "group.jsonl")])
+    assert (seen.speaker["choices"], seen.speaker["value"], seen.speaker["visible"]) == ([("Rex", "Rex"), ("Pip", "Pip")], "Rex", True)
+    known = bring.look_at_files(studio, pip, [str(tmp_path / "group.jsonl")])
+    assert known.speaker["value"] == "Pip", "who is open is meant"
+    turned = bring.take_for(studio, pip, known.source, "here", "Rex")
+    assert (turned.speaker["value"], turned.where["value"]) == ("Rex", "here")
+    bring.bring_in(studio, pip, turned.readings, "here")
+    assert spoken(library, pip) == [[("user", "Who?"), ("model", "Me."), ("user", "Pip: And me.\n\nWell?"), ("model", "Grr.")]]
+
+
+def test_of_pasted_lines_either_can_be_the_character(studio, library, pip):
+    seen = bring.look_at_text(studio, None, "Ben: Hello.\nTom: Hi.\n")
+    assert (seen.speaker["value"], seen.source) == ("Tom", "Ben: Hello.\nTom: Hi.\n")
+    turned = bring.take_for(studio, None, seen.source, "new", "Ben")
+    assert [[turn.role for turn in c.turns] for one in turned.readings for c in one.found.conversations] == [["model", "user"]]
+
+
+def test_files_that_guess_differently_choose_nobody_for_the_writer(studio, pip, tmp_path):
+    for name, text in (("a.txt", "Ben: Hello.\nTom: Hi.\n"), ("b.txt", "Tom: Hello.\nBen: Hi.\n"), ("c.json", '[{"messages": []}]')):
+        (tmp_path / name).write_text(text, "utf-8")
+    seen = bring.look_at_files(studio, None, [str(tmp_path / name) for name in ("a.txt", "b.txt")])
+    assert sorted(seen.speaker["choices"]) == [("Ben", "Ben"), ("Tom", "Tom")] and seen.speaker["value"] is None
+    assert bring.look_at_files(studio, None, [str(tmp_path / "c.json")]).speaker["visible"] is False
+
+
+def test_a_folder_comes_in_whole_with_each_file_listed_and_goes_as_one(studio, library, pip, tmp_path):
+    (tmp_path / "one.txt").write_text("Mia: Hello.\nPip: Woof.\n", "utf-8")
+    (tmp_path / "two.txt").write_text(SCRIPT, "utf-8")
+    (tmp_path / "odd.txt").write_text("Once upon a time.", "utf-8")
+    (tmp_path / ".DS_Store").write_bytes(b"x")
+    (tmp_path / "cover.jpg").write_bytes(b"x")
+    files = sorted(map(str, tmp_path.glob("*")))
+    seen = bring.look_at_folder(studio, pip, [file for file in files if "home" not in file])
+    assert seen.headline == "2 of 3 files can be brought in, with 3 conversations."
+    told = seen.each["value"].split("\n")
+    assert (seen.each["label"], told[1:]) == (
+        "3 files",
+        ["one.txt holds 1 conversation, written as script.", "two.txt holds 2 conversations, written as script."],
+    )
+    assert told[0].startswith("odd.txt holds nothing the studio can read.")
+    came = bring.bring_in(studio, pip, seen.readings, "here")
+    assert (came.news, len(titles(library, pip))) == ("3 conversations came in for Pip.", 3)
+    bring.undo(studio, pip, came.arrived)
+    assert titles(library, pip) == []
+    with pytest.raises(BadFile, match="This folder holds no file the studio can read. Nothing was brought in."):
+        bring.look_at_folder(studio, pip, [str(tmp_path / ".DS_Store")])
 
 
 def test_a_package_becomes_a_character_that_opens_and_goes_again(studio, library, pip, tmp_path):

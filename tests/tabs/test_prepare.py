@@ -87,6 +87,20 @@ def test_the_desk_opens_for_the_character_it_was_opened_for_only(studio):
     assert prepare.consult(studio, None, None, None, "").box["visible"] is False
 
 
+def test_what_was_found_is_said_once_while_the_desk_is_open(studio):
+    who = stage.character(studio.library)
+    add(studio, who, "Dinner is late", "Where is it?")
+    said = ("One conversation has no answer at the end", "These are few conversations")
+    closed = prepare.look(studio, who, None, None).ticks
+    assert [closed.count(title) for title in said] == [1, 1]
+    opened, above = prepare.open_desk(studio, who, None)
+    listed = "".join(label for label, _ in prepare.consult(studio, who, None, None, opened).which["choices"])
+    assert [above.count(title) + listed.count(title) for title in said] == [1, 1]
+    assert above.count('class="ok"') == closed.count('class="ok"') > 3, "what is all right stays in view"
+    assert prepare.look(studio, who, None, None, opened).ticks == above, "also when the page is read again"
+    assert prepare.look(studio, who, None, None, "somebody else").ticks == closed
+
+
 def test_a_mend_is_an_ordinary_save_and_the_finding_is_gone(studio):
     who = stage.character(studio.library)
     blank = add(studio, who, "Blanks", " Hello there? ", "It is me.")

@@ -229,7 +229,7 @@ def test_marks_are_a_step_of_their_own_and_a_save_goes_on_from_them(ask, persona
 
 def test_other_versions_and_the_mark_of_a_draft_are_kept_but_only_the_shown_text_is_learned(ask, library, persona, puddle):
     turns = lines("Come on.", "It has the SKY.")
-    turns[1] |= {"others": ["It is wet."], "drafted": True}
+    turns[1] |= {"others": ["It is wet.", "Hm."], "drafted": True, "drafts": [1]}
     saved = ask("save", id=puddle, base=1, op="a" * 16, title="", turns=turns, shrink=True)
     body = json.dumps({"title": "", "turns": turns}, ensure_ascii=False, separators=(",", ":"))
     assert saved["sha256"] == hashlib.sha256(body.encode()).hexdigest()
@@ -237,3 +237,14 @@ def test_other_versions_and_the_mark_of_a_draft_are_kept_but_only_the_shown_text
     parts = dataset.split(dataset.teachable(library.conversations(persona)), 0.0, 1)
     snapshot = dataset.snapshot(parts)
     assert "It has the SKY." in snapshot and "It is wet." not in snapshot
+
+
+def test_the_lines_to_try_are_kept_and_an_older_window_does_not_lose_them(ask, library):
+    who = library.create(Persona("Biscuit"))
+    sheet = {"description": "", "visitor": "Mia", "voice": [], "facts": [], "system": "", "greeting": ""}
+    first = ask("sheet", persona=who, base_rev=1, sheet={**sheet, "audition": ["Do you like rain?"]})
+    assert first["ok"] and library.character(who).persona.audition == ("Do you like rain?",)
+    ask("sheet", persona=who, base_rev=first["rev"], sheet={**sheet, "greeting": "Woof."})
+    assert library.character(who).persona.audition == ("Do you like rain?",)
+    refused = ask("sheet", persona=who, base_rev=first["rev"] + 1, sheet={**sheet, "audition": [str(n) for n in range(11)]})
+    assert refused["error"] == "invalid" and "up to 10" in refused["message"]

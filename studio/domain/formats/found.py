@@ -45,3 +45,4 @@ class Found:
     ending: str = ".png"  # of the picture's file
     whole: bool = False  # a character with its sheet, and not conversations alone
     greetings: tuple[str, ...] = field(default=())  # further greetings, beyond the persona's own
+    speakers: tuple[str, ...] = ()  # who could be the character, the one taken for it first; empty where there is nothing to choose

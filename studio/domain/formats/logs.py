@@ -66,6 +66,7 @@ def read(name: str, data: bytes, known: str = "") -> Found:
         skipped=tuple(log.skipped),
         persona=Persona(character[:LONGEST_NAME].strip()) if character else None,
         greetings=tuple(dict.fromkeys(greetings)),
+        speakers=tuple(filter(None, speakers)) if len(speakers) > 1 else (),
     )
 
 

@@ -7,7 +7,7 @@
       "conversations": [{"title": "...", "tags": ["..."], "turns": [{"id": "...", "role": "user" | "model", "text": "..."}]}]
     }
 
-Where there are any, a conversation has "flag" and "shows" too, and a turn "others" and "drafted" (`domain/conversation.py`).
+Where there are any, a conversation has "flag" and "shows" too, and a turn "others", "drafted" and "drafts" (`domain/conversation.py`).
 
 Other programs carry unknown extensions along unread (Character Card V2 Specification, “extensions”,
 https://github.com/malfoyslastname/character-card-spec-v2/blob/main/spec_v2.md).

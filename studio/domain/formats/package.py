@@ -3,7 +3,7 @@
     package.json          {"format": "persona-studio-package", "version": 1}
     persona.json          the character sheet: name, description, visitor, voice, facts, system, greeting, ink
     conversations.jsonl   one conversation a line, in their order: {"tags": [...], "title": "...", "turns": [{"id", "role", "text"}]}
-                          and, where there are any, "flag", "shows" (statements), a turn's "others" (versions not learned) and "drafted"
+                          and, where there are any, "flag", "shows" (statements), a turn's "others" (versions not learned), "drafted" and "drafts"
     portrait.png          the picture, to the byte; also .svg, .jpg or .webp; missing where there is none
     card.json             the same character as a card V3, for programs that read CHARX; the studio never reads it back
 

@@ -18,6 +18,7 @@ _CARD_KEYS = {"name", "first_mes", "mes_example"}
 _PICTURES = (png.SIGNATURE, b"\xff\xd8\xff", b"RIFF", b"GIF8", b"%PDF")  # all but the first only for a sentence of their own
 _ZIP = b"PK\x03\x04"
 _JSON = (".json", ".jsonl", ".ndjson")
+_NO_TEXT = (".png", ".charx", ".zip")  # what no text editor mends
 _LOOKED_AT = 100  # rows, until one can be read
 
 
@@ -88,20 +89,28 @@ READERS = (
 def read(name: str, data: bytes, character: str = "") -> Found:
     """What a file holds; `character` tells who of the speakers in it is the character, where it has names. Raises BadFile."""
     name = mended(name)
+    return _reader(name, data, character).read(name, data, character)
+
+
+def _reader(name: str, data: bytes, character: str) -> Reader:
+    """Who reads this file. What was looked at of it is let go: whoever reads it takes as much room again."""
     file = _File(name, data, character) if data.startswith((_ZIP, *_PICTURES)) else _opened(name, data, character)
     reader = next((reader for reader in READERS if reader.recognises(file)), None)
     if reader is None:
         raise BadFile(_unknown(name))
-    return reader.read(name, data, character)
+    return reader
 
 
 def _opened(name: str, data: bytes, character: str) -> _File:
     try:
         content = decoding.text(name, data)
-    except decoding.OddText:
+    except decoding.OddText as error:
         first = _first(name, decoded(name, data))
         if is_card(first) or is_log(first):
             return _File(name, data, character, first=first)  # their readers lose only the entry with the odd byte
+        if PurePath(name).suffix.lower() in _NO_TEXT:
+            what = "does not begin as such a file does: it is damaged, or another one under this name"
+            raise BadFile(f"{name} {what}. Copy it again from where it came. {NOTHING}") from error
         raise
     file = _File(name, data, character, content, columns=tables.columns(content))
     if content.lstrip("\ufeff \t\r\n").startswith(("{", "[")) or file.ends(*_JSON):

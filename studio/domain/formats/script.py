@@ -13,7 +13,7 @@ Blank lines separate conversations where most of what stands between them is one
 import re
 from collections import Counter
 from collections.abc import Container, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from studio.domain.errors import BadFile
 from studio.domain.formats import decoding, meanings
@@ -59,7 +59,9 @@ def read(name: str, data: bytes, character: str = "") -> Found:
     parts = list(_parts(found, names))
     chosen = _answering(parts, names, character)
     taken = tuple((shown(word), meanings.CHARACTER if plain == chosen else meanings.VISITOR) for plain, word in names.items())
-    return gather(name, data, (result for part in parts for result in _results(name, part, chosen, taken)))
+    order = sorted(names, key=lambda plain: plain != chosen)
+    gathered = gather(name, data, (result for part in parts for result in _results(name, part, chosen, taken)))
+    return replace(gathered, speakers=tuple(names[plain] for plain in order) if len(order) > 1 else ())
 
 
 def _results(name: str, part: _Part, chosen: str, taken: tuple[tuple[str, str], ...]) -> Iterator[Entry | Skipped]:

@@ -20,7 +20,13 @@ PERSONAS = st.builds(
     ink=st.sampled_from(INKS), name=TEXT, description=TEXT, visitor=TEXT, voice=st.lists(TEXT).map(tuple), facts=st.lists(TEXT).map(tuple), system=TEXT, greeting=TEXT,
 )  # fmt: skip
 LISTS = st.lists(TEXT, max_size=2).map(tuple)
-LINES = st.lists(st.tuples(TEXT, LISTS, st.booleans()), min_size=4, max_size=4)
+LINES = st.lists(
+    st.builds(
+        lambda text, others, drafted, marked: (text, others, drafted, tuple(n for n in range(len(others)) if marked[n])),
+        TEXT, LISTS, st.booleans(), st.tuples(st.booleans(), st.booleans()),
+    ),
+    min_size=4, max_size=4,
+)  # fmt: skip
 CONVERSATIONS = st.builds(
     lambda title, ids, lines, *marks: Conversation("x", title, tuple(Turn(i, "model" if n % 2 else "user", *t) for n, (i, t) in enumerate(zip(ids, lines, strict=False))), *marks),
     TEXT, IDS, LINES, LISTS, st.sampled_from(FLAGS), LISTS,

@@ -272,3 +272,13 @@ def test_ten_thousand_conversations_are_read_in_seconds(form):
 def test_a_reader_alone_reads_its_own_files():
     assert len(spreadsheet.read("table.csv", BYTES["table.csv"]).conversations) == 3
     assert len(pairs.read("pairs.csv", BYTES["pairs.csv"]).conversations) == 2
+
+
+@pytest.mark.parametrize("ending", [".png", ".charx", ".persona.zip"])
+def test_a_damaged_beginning_of_what_is_no_text_sends_nobody_to_a_text_editor(ending):
+    sentence = (
+        f"pip{ending} does not begin as such a file does: it is damaged, or another one under this name. Copy it again from where it came."
+    )
+    with pytest.raises(BadFile) as error:
+        reading.read(f"pip{ending}", b"\x99" + BYTES["card.png"][1:])
+    assert str(error.value) == f"{sentence} Nothing was brought in."

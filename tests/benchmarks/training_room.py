@@ -1,0 +1,178 @@
+"""What a lesson survives: kills at random moments, too little memory, and being shared by two processes.
+
+    python tests/benchmarks/training_room.py [--kills 30] [--seed 1] [--json FILE]
+
+Every lesson is real, on the practice model, in processes of its own. The bars: after all the kills the adapter is the unbroken lesson's, byte for byte,
+and none cost more than one interval between safe copies; under a limit on memory the lesson takes steps down and ends with an adapter; two processes
+show the loss curve of one within 1e-4.
+"""
+
+import argparse
+import itertools
+import json
+import multiprocessing
+import os
+import random
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(HERE))
+
+from studio.engine import trainer  # noqa: E402
+from tests.engine import classroom  # noqa: E402
+from tests.engine.classroom import journal  # noqa: E402
+
+RECIPE = {"epochs": 16, "evaluations_per_epoch": 2}
+INTERVAL = 3  # steps: 22 conversations in batches of 4 are 6 a pass, with two measurements
+LINES = 18  # of the journal: about what one start and one interval say
+GRANTED = 220  # MB above what the libraries need
+LONG = {"epochs": 1, "batch_size": 64, "rank": 64, "alpha": 64, "max_length": 1024}  # what the limit is too small for
+
+
+def quietly(folder: Path) -> None:
+    """A lesson in a process whose libraries are loaded already; what it logs goes into its folder."""
+    with open(folder / "log.txt", "ab") as log:
+        os.dup2(log.fileno(), 1)
+        os.dup2(log.fileno(), 2)
+    sys.argv = ["trainer", str(folder)]
+    trainer.main()
+
+
+def start(folder: Path) -> multiprocessing.Process:
+    """Start or go on with a lesson."""
+    made = multiprocessing.get_context("forkserver").Process(target=quietly, args=(folder,))
+    made.start()
+    return made
+
+
+def lines(folder: Path) -> int:
+    """How much a lesson has said."""
+    file = folder / "events.jsonl"
+    return file.read_bytes().count(b"\n") if file.is_file() else 0
+
+
+def kill_at_random(folder: Path, kills: int, chance: random.Random) -> list[str]:
+    """Start a lesson and kill it, again and again, each time at a random line of its journal and a random moment after; returns the lines' kinds."""
+    moments = []
+    for _ in range(kills):
+        target, moment = lines(folder) + chance.randrange(LINES), chance.uniform(0, 0.15)
+        running = start(folder)
+        while lines(folder) < target and running.is_alive():
+            time.sleep(0.005)
+        running.join(moment)
+        if not running.is_alive():
+            break
+        running.kill()
+        running.join()
+        said = (folder / "events.jsonl").read_text("utf-8").rsplit("\n", 2) if lines(folder) else []
+        moments.append(json.loads(said[-2])["kind"] if len(said) > 1 else "nothing yet")
+    return moments
+
+
+def lost(folder: Path) -> list[int]:
+    """How many steps each start had to do again."""
+    costs, reached = [], 0
+    for event in classroom.progress.read((folder / "events.jsonl").read_text("utf-8")):
+        if event["kind"] == "step":
+            reached = event["step"]
+        elif event["kind"] == "start":
+            costs.append(reached - event["from_step"])
+            reached = event["from_step"]
+    return costs
+
+
+def killed_often(home: Path, kills: int, seed: int) -> dict:
+    """The same lesson unbroken and killed `kills` times."""
+    whole, broken = (classroom.lay_out(home / name, **RECIPE) for name in ("whole", "broken"))
+    began = time.monotonic()
+    unbroken = start(whole)
+    unbroken.join()
+    seconds = time.monotonic() - began
+    moments = kill_at_random(broken, kills, random.Random(seed))
+    last = start(broken)
+    last.join()
+    costs = lost(broken)
+    return {
+        "steps": len(classroom.losses(whole)),
+        "unbroken_seconds": round(seconds, 1),
+        "kills": len(moments),
+        "killed_after": dict(Counter(moments)),
+        "most_steps_lost": max(costs),
+        "interval": INTERVAL,
+        "same_adapter": classroom.adapter(whole) == classroom.adapter(broken),
+        "same_curve": classroom.losses(whole) == classroom.losses(broken),
+        "met": len(moments) == kills and classroom.adapter(whole) == classroom.adapter(broken) and max(costs) <= INTERVAL,
+    }
+
+
+def starve(folder: Path, granted: int) -> None:
+    """Run a lesson in this process with so many MB of memory above what its libraries have taken; the system refuses the rest."""
+    import resource  # POSIX only
+
+    if resource.getrlimit(resource.RLIMIT_DATA)[0] == resource.RLIM_INFINITY:  # else it began again, and the limit holds still
+        status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text("ascii").splitlines())
+        limit = int(status["VmData"].split()[0]) * 1024 + granted * 1_000_000
+        resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
+    quietly(folder)
+
+
+def starved(home: Path, granted: int) -> dict:
+    """A lesson too large for the memory it is granted. Only Linux can refuse a process what it asks for."""
+    if sys.platform != "linux":
+        return {"met": True, "not_measured": "only Linux limits the memory of one process"}
+    folder = classroom.lay_out(home / "starved", train=128, **LONG)
+    code = subprocess.run([sys.executable, __file__, "--starve", str(granted), str(folder)], cwd=HERE, check=False).returncode
+    kept = json.loads((folder / "recipe.json").read_text("utf-8"))
+    met = code == 0 and (folder / "adapter_model.safetensors").is_file() and bool(kept["given_up"]) and bool(journal(folder, "done"))
+    return {
+        "granted_mb": granted,
+        "refused": (folder / "log.txt").read_text("utf-8").count("can't allocate memory"),
+        "given_up": kept["given_up"],
+        "asked": {k: kept["asked"][k] for k in ("batch_size", "accumulation", "max_length", "rank")},
+        "used": {k: kept["used"][k] for k in ("batch_size", "accumulation", "max_length", "rank", "checkpointing", "targets")},
+        "adapter": (folder / "adapter_model.safetensors").is_file(),
+        "log": "" if met else (folder / "log.txt").read_text("utf-8")[-1500:],
+        "met": met,
+    }
+
+
+def shared(home: Path) -> dict:
+    """The unbroken lesson's first passes, shared by two processes."""
+    alone, both = (classroom.lay_out(home / name, **RECIPE | {"epochs": 4}) for name in ("alone", "both"))
+    start(alone).join()
+    code = classroom.child(both, processes=2).wait()
+    apart = [abs(a - b) for a, b in itertools.zip_longest(classroom.losses(alone), classroom.losses(both), fillvalue=9.9)]
+    return {"steps": len(apart), "furthest_apart": max(apart), "met": code == 0 and max(apart) < 1e-4}
+
+
+def main() -> int:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--kills", type=int, default=30)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--json", type=Path)
+    parser.add_argument("--starve", nargs=2, metavar=("MB", "FOLDER"), help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.starve:
+        starve(Path(given.starve[1]), int(given.starve[0]))
+        return 0
+    multiprocessing.set_forkserver_preload(["studio.engine.trainer"])
+    with tempfile.TemporaryDirectory() as home:
+        figures = {
+            "killed": killed_often(Path(home), given.kills, given.seed),
+            "starved": starved(Path(home), GRANTED),
+            "shared": shared(Path(home)),
+        }
+    print(json.dumps(figures, indent=1))
+    if given.json:
+        given.json.write_text(json.dumps(figures, indent=1) + "\n", "utf-8")
+    return 0 if all(part["met"] for part in figures.values()) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
