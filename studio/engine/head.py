@@ -10,17 +10,18 @@ from typing import Any
 import torch
 from torch import Tensor
 
-TILE = 4096  # rows of the vocabulary at a time
-BLOCK = 512  # positions at a time; a tile of scores is BLOCK x TILE
+TILE, BLOCK = 4096, 512  # rows of the vocabulary and positions at a time: a tile of scores stays in a processor's cache
+LARGE_TILE, LARGE_BLOCK = 16_384, 2048  # on a card, which wants much at once
 
 
 class _LearnedLoss(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, hidden: Tensor, weight: Tensor, labels: Tensor, softcap: float | None) -> Tensor:
+        block = BLOCK if hidden.device.type == "cpu" else LARGE_BLOCK
         with torch.autocast(hidden.device.type, enabled=False):
             parts = [
                 _block(rows, weight, wanted, softcap, ctx.needs_input_grad[0])
-                for rows, wanted in zip(hidden.to(weight.dtype).split(BLOCK), labels.split(BLOCK), strict=True)
+                for rows, wanted in zip(hidden.to(weight.dtype).split(block), labels.split(block), strict=True)
             ]
         if ctx.needs_input_grad[0]:
             ctx.save_for_backward(torch.cat([gradient for _, gradient in parts]).to(hidden.dtype))
@@ -37,7 +38,7 @@ def _block(rows: Tensor, weight: Tensor, labels: Tensor, softcap: float | None, 
     count, width = rows.shape
     top = rows.new_full((count, 1), -torch.inf, dtype=torch.float32)
     total, mean = torch.zeros_like(top), rows.new_zeros((count, width) if wants_gradient else (0,), dtype=torch.float32)
-    for tile in weight.split(TILE):
+    for tile in weight.split(TILE if rows.device.type == "cpu" else LARGE_TILE):
         scores, slope = _scores(rows @ tile.T, softcap)
         peak = torch.maximum(top, scores.amax(1, keepdim=True))
         shrink, shares = torch.exp(top - peak), scores.sub_(peak).exp_()

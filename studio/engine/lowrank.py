@@ -19,54 +19,65 @@ ROWS = 1024  # of a weight at a time, so that no copy of it in fp32 is made
 
 
 class _LowRank(torch.autograd.Function):
-    """gain ∘ (base + scale · B(Ax)), with gain None for 1. Saves what peft's path saves at most: x, Ax and, for DoRA, the result."""
+    """gain ∘ (base + scale · B(Ax)), with gain None for 1, and base None for Wx. Saves what peft's path saves at most: x, Ax and, for DoRA, the result."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, base: Tensor, a: Tensor, b: Tensor, gain: Tensor | None, scale: float) -> Tensor:
+    def forward(
+        ctx: Any, x: Tensor, base: Tensor | None, weight: Tensor | None, a: Tensor, b: Tensor, gain: Tensor | None, scale: float
+    ) -> Tensor:
         flat, a16, b16 = x.reshape(-1, x.shape[-1]), a.to(x.dtype), b.to(x.dtype)
         inner = flat @ a16.T
-        out = torch.addmm(base.reshape(-1, base.shape[-1]), inner, b16.T, alpha=scale)
+        if base is None:
+            out = (flat @ weight.T).addmm_(inner, b16.T, alpha=scale)  # type: ignore[union-attr]
+        else:
+            out = torch.addmm(base.reshape(-1, base.shape[-1]), inner, b16.T, alpha=scale)
         if gain is not None:
             out = out.mul_(gain.to(out.dtype))
-        ctx.scale = scale
-        ctx.save_for_backward(flat, inner, a, b, *(() if gain is None else (gain, out)))
-        return out.view(base.shape)
+        ctx.scale, ctx.dora, ctx.whole = scale, gain is not None, base is None
+        ctx.save_for_backward(flat, inner, a, b, *((gain, out) if ctx.dora else ()), *((weight,) if ctx.whole else ()))
+        return out.view(*x.shape[:-1], -1)
 
     @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor | None, None]:
-        flat, inner, a, b, *dora = ctx.saved_tensors
-        outer = grads[0].reshape(-1, grads[0].shape[-1])
-        pull = None
-        if dora:
-            gain, out = dora
-            pull = (outer * out).sum(0, dtype=torch.float32) / gain
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, Tensor | None, None, Tensor, Tensor, Tensor | None, None]:
+        flat, inner, a, b, *more = ctx.saved_tensors
+        outer, pull = grads[0].reshape(-1, grads[0].shape[-1]), None
+        if ctx.dora:
+            gain, out, *more = more
+            pull = ((outer * out).sum(0, dtype=torch.float32) / gain).to(gain.dtype)
             outer = outer * gain.to(outer.dtype)
         back = (outer @ b.to(outer.dtype)).mul_(ctx.scale)
         for_b = (outer.T @ inner).mul_(ctx.scale).to(b.dtype)
         for_a = (back.T @ flat).to(a.dtype)
-        for_x = (back @ a.to(back.dtype)).view(*grads[0].shape[:-1], -1)
-        return for_x, outer.view(grads[0].shape), for_a, for_b, pull if pull is None else pull.to(gain.dtype), None
+        for_x = None
+        if ctx.needs_input_grad[0]:
+            narrow = a.to(back.dtype)
+            for_x = ((outer @ more[0]).addmm_(back, narrow) if ctx.whole else back @ narrow).view(*grads[0].shape[:-1], -1)
+        return for_x, None if ctx.whole else outer.view(grads[0].shape), None, for_a, for_b, pull, None
 
 
 class Norms:
-    """Row norms of W + sBA of one layer (out,), in fp32; made anew only when A or B has changed."""
+    """Row norms of W + sBA of one layer (out,), in fp32; made anew only when A or B has changed.
 
+    Outside any inference mode: what an answer was spoken with has to serve the next step too.
+    """
+
+    @torch.inference_mode(False)
     def __init__(self, layer: LoraLayer) -> None:
         weight = dequantize_module_weight(layer.get_base_layer())
         self.squares = torch.cat([rows.float().square().sum(1) for rows in weight.split(ROWS)])
-        self.seen: tuple[int, ...] | None = None
+        self.seen: list[tuple[Tensor, int]] = []
         self.norms = self.squares
 
+    @torch.inference_mode(False)
     @torch.no_grad()
     def of(self, layer: LoraLayer, a: Tensor, b: Tensor, scale: float) -> Tensor:
         """The norms as they are now."""
-        version = (a.data_ptr(), a._version, b.data_ptr(), b._version)
-        if version != self.seen:
+        if [(id(one), version) for one, version in self.seen] != [(id(one), one._version) for one in (a, b)]:
             weight = dequantize_module_weight(layer.get_base_layer())
-            wide, tall = a.float(), b.float()
+            long, tall = a.float(), b.float()
             cross = torch.cat([(rows @ a.to(rows.dtype).T).float() for rows in weight.split(ROWS)])
-            squares = self.squares + 2 * scale * (cross * tall).sum(1) + scale * scale * ((tall @ (wide @ wide.T)) * tall).sum(1)
-            self.norms, self.seen = squares.clamp(min=0).sqrt(), version
+            squares = self.squares + 2 * scale * (cross * tall).sum(1) + scale * scale * ((tall @ (long @ long.T)) * tall).sum(1)
+            self.norms, self.seen = squares.clamp(min=0).sqrt(), [(one, one._version) for one in (a, b)]
         return self.norms
 
 
@@ -84,9 +95,19 @@ def _forward(self: Any, x: Tensor, *args: Any, **told: Any) -> Tensor:
             norms[name] = Norms(self)
         magnitude = self.lora_magnitude_vector[name].weight
         gain = magnitude / norms[name].of(self, a, b, scale).to(magnitude.dtype)
-    result = self.base_layer(x)
+    weight = _dense(self.base_layer, x)
+    result = self.base_layer(x) if weight is None else None
     with torch.autocast(x.device.type, enabled=False):
-        return _LowRank.apply(x.to(result.dtype), result, a, b, gain, scale)  # type: ignore[no-any-return, no-untyped-call]
+        return _LowRank.apply(x if result is None else x.to(result.dtype), result, weight, a, b, gain, scale)  # type: ignore[no-any-return, no-untyped-call]
+
+
+def _dense(base: nn.Module, x: Tensor) -> Tensor | None:
+    """The frozen weight of a layer that is a plain product in the numbers of its input; None for any other, such as one in 4 bit."""
+    kind = x.device.type
+    if type(base) is not nn.Linear or base.weight.requires_grad or base.weight.dtype != x.dtype:
+        return None
+    mixed = torch.is_autocast_enabled(kind) and torch.get_autocast_dtype(kind) != x.dtype
+    return None if mixed else base.weight
 
 
 def _plain(layer: Any, name: str) -> bool:
@@ -105,3 +126,10 @@ def quicken(model: nn.Module) -> nn.Module:
         if isinstance(module, LoraLayer) and (isinstance(module, Linear) or type(module).__name__ == "Linear4bit"):
             module.forward = types.MethodType(_forward, module)
     return model
+
+
+def forget(model: nn.Module) -> None:
+    """Make the norms of DoRA anew at the next look, whatever PyTorch counts: to be called where something else writes into A or B."""
+    for module in model.modules():
+        for norms in module.__dict__.get("_norms", {}).values():
+            norms.seen = []

@@ -3,7 +3,7 @@
 The attention is PyTorch's own, one conversation at a time, so that neither a square mask over the whole row is built nor its empty part multiplied.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -12,7 +12,36 @@ from torch import Tensor
 from transformers import AttentionInterface, PretrainedConfig, PreTrainedModel
 from transformers.integrations.sdpa_attention import repeat_kv
 
+from studio.engine.encoder import IGNORED
+
 NAME = "conversations"  # of this attention, where transformers looks it up
+LEAST = 8  # tokens that all begin with, to be worth a place of their own
+
+
+def joined(examples: Sequence[dict[str, list[int]]], share: bool = True) -> dict[str, Any]:
+    """Rows end to end as one: token ids, labels and places of each (1, tokens), and `lengths`: of what all begin with, then of what follows in each.
+
+    What all begin with (the scene, mostly) is there once, if `share`: nobody looks ahead, so it is the same for all, and its gradient is the sum of
+    theirs. A row that learns nothing adds nothing and is left out. No row learns its first token.
+    """
+    rows = [(each["input_ids"], [IGNORED, *each["labels"][1:]]) for each in examples]
+    rows = [row for row in rows if any(label != IGNORED for label in row[1])] or rows[:1]
+    first = beginning(rows) if share else 0
+    pieces = [
+        ([*range(first)], *(part[:first] for part in rows[0])),
+        *(([*range(first, len(row[0]))], *(part[first:] for part in row)) for row in rows),
+    ]
+    places, ids, labels = (torch.tensor([[number for part in parts for number in part]]) for parts in zip(*pieces, strict=True))
+    return {"input_ids": ids, "labels": labels, "position_ids": places, "lengths": [len(ids) for _, ids, _ in pieces]}
+
+
+def beginning(rows: Sequence[tuple[list[int], list[int]]]) -> int:
+    """How many tokens all rows begin with, as far as none of them is learned, nor the one after; 0 where it isn't worth the splitting."""
+    if len(rows) < 2:
+        return 0
+    quiet = min(next(n for n, label in enumerate([*labels, 0]) if label != IGNORED) for _, labels in rows) - 1
+    same = next((n for n, tokens in enumerate(zip(*(ids for ids, _ in rows), strict=False)) if len(set(tokens)) > 1), quiet)
+    return found if (found := min(same, quiet)) >= LEAST else 0
 
 
 def attend(
@@ -28,36 +57,52 @@ def attend(
 ) -> tuple[Tensor, None]:
     """Causal attention inside each conversation of a packed row.
 
-    `query` (1, heads, tokens, size), `key` and `value` (1, kv heads, tokens, size); `told["cu_seq_lens_q"]` are the places where conversations
-    begin, and the end. Returns (1, tokens, heads, size).
+    `query` (1, heads, tokens, size), `key` and `value` (1, kv heads, tokens, size); `told["lengths"]` as in `joined`.
+    Returns (1, tokens, heads, size).
     """
-    groups = query.shape[1] // key.shape[1]
-    lengths = told["cu_seq_lens_q"].diff().tolist()
-    pieces = zip(*(whole.split(lengths, dim=2) for whole in (query, key, value)), strict=True)
-    out = []
-    for q, k, v in pieces:
-        band = window(q.shape[2], sliding_window, q.device) if sliding_window and q.shape[2] > sliding_window else None
-        out.append(
-            torch.nn.functional.scaled_dot_product_attention(
-                q.contiguous(), repeat_kv(k, groups), repeat_kv(v, groups), band, dropout, is_causal=band is None, scale=scaling
-            )
+    heads, out = query.shape[1], []
+    queries, keys, values = (whole.split(told["lengths"], dim=2) for whole in (query, key, value))
+    for number, (q, k, v) in enumerate(zip(queries, keys, values, strict=True)):
+        if not q.shape[2]:
+            continue
+        if number and keys[0].shape[2]:
+            k, v = torch.cat([keys[0], k], 2), torch.cat([values[0], v], 2)
+        seen = visible(q.shape[2], k.shape[2], sliding_window, q.device)
+        answer = torch.nn.functional.scaled_dot_product_attention(
+            q.contiguous(), wide(k, heads), wide(v, heads), seen, dropout, is_causal=seen is None, scale=scaling
         )
-    return torch.cat(out, 2).transpose(1, 2).contiguous(), None
+        out.append(answer.transpose(1, 2))
+    return torch.cat(out, 1), None
 
 
-def window(length: int, size: int, device: torch.device) -> Tensor:
-    """Who sees whom in a sliding layer, (length, length): oneself and the `size` - 1 before."""
-    places = torch.arange(length, device=device)
-    back = places[:, None] - places
-    return (back >= 0) & (back < size)
+def wide(kept: Tensor, heads: int) -> Tensor:
+    """Keys or values for every head, each its own: over shared ones the way back takes three times as long."""
+    return repeat_kv(kept, heads // kept.shape[1])
+
+
+def visible(asking: int, there: int, size: int | None, device: torch.device) -> Tensor | None:
+    """Which of the tokens that are there the last ones see, (asking, there): oneself and those before, in a sliding layer `size` - 1 of them.
+
+    None where that is what PyTorch means by causal.
+    """
+    if asking == there and (not size or there <= size):
+        return None
+    places = torch.arange(there, device=device)
+    back = places[there - asking :, None] - places
+    return (back >= 0) & (back < (size or there))
 
 
 AttentionInterface.register(NAME, attend)
 
 
 def suits(config: PretrainedConfig) -> bool:
-    """Whether this attention is the model's own: Gemma 2 bends its scores, and PyTorch's attention can't."""
-    return not getattr(config.get_text_config(), "attn_logit_softcapping", None)
+    """Whether this attention is the model's own: Gemma 2 bends its scores, which PyTorch's can't, and a model that encodes looks ahead."""
+    text = config.get_text_config()
+    return not getattr(text, "attn_logit_softcapping", None) and getattr(text, "use_bidirectional_attention", None) in (
+        None,
+        False,
+        "vision",
+    )
 
 
 @contextmanager

@@ -82,7 +82,6 @@ def one(folder: Path, who: str, steps: int) -> dict:
     from trl.trainer.sft_trainer import DataCollatorForLanguageModeling
 
     from studio.engine import core
-    from studio.engine.lowrank import quicken
 
     torch.set_num_threads(2)
     rows = json.loads((folder / "rows.json").read_text())
@@ -118,7 +117,7 @@ def one(folder: Path, who: str, steps: int) -> dict:
         more = {"bf16": True, "gradient_checkpointing": False} if fast else {}
         arguments = SFTConfig(**settings, **more, max_length=2048, dataset_kwargs={"skip_prepare_dataset": True})
         if who.startswith("ours"):
-            trainer = core.CoreTrainer(model=quicken(adapted), args=arguments, train_dataset=data, data_collator=core.collator(adapted, 0), processing_class=tokenizer)  # fmt: skip
+            trainer = core.CoreTrainer(model=core.quicken(adapted), args=arguments, train_dataset=data, data_collator=core.collator(adapted, 0), processing_class=tokenizer)  # fmt: skip
         else:
             trainer = SFTTrainer(model=adapted, args=arguments, train_dataset=data, data_collator=padded, processing_class=tokenizer)
     trainer.add_callback(Clock())

@@ -8,7 +8,7 @@ from studio.engine import loader
 from tests.engine import tiny
 
 
-@pytest.mark.parametrize("family", ["gemma", "gemma2", "gemma3", "gemma3 with eyes"])
+@pytest.mark.parametrize("family", ["gemma", "gemma2", "gemma3", "gemma3 with eyes", "gemma3n", "gemma4"])
 def test_every_family_loads_and_answers(tmp_path, family):
     folder = tmp_path / "model"
     tiny.folder(folder, family)

@@ -1,10 +1,11 @@
 """Adapted layers computed our way against peft's own: answers, gradients, and what happens when the adapter changes."""
 
+import numpy
 import pytest
 import torch
 from peft import LoraConfig, get_peft_model
 
-from studio.engine.lowrank import quicken
+from studio.engine.lowrank import forget, quicken
 from tests.engine import tiny
 
 IDS = torch.tensor([[2, 40, 41, 42, 60, 61, 62, 63], [2, 80, 81, 82, 83, 84, 85, 86]])
@@ -69,6 +70,24 @@ def test_adapters_that_are_switched_off_or_merged_answer_as_pefts_do():
     assert torch.allclose(quick(IDS).logits, wanted, atol=1e-4)
     quick.unmerge_adapter()
     assert torch.allclose(quick(IDS).logits, wanted, atol=1e-3)
+
+
+def test_an_answer_between_two_steps_changes_nothing():
+    wanted, quick = run(adapted(use_dora=True)), quicken(adapted(use_dora=True))
+    with torch.inference_mode():
+        quick(IDS)
+    assert_same(wanted, run(quick))
+
+
+def test_norms_are_made_anew_for_an_optimiser_that_writes_past_pytorch():
+    plain, quick = adapted(use_dora=True), quicken(adapted(use_dora=True))
+    run(quick)
+    for model in (plain, quick):
+        for name, parameter in model.named_parameters():
+            if "lora_B" in name:
+                numpy.multiply(parameter.detach().numpy(), 3.0, out=parameter.detach().numpy())
+    forget(quick)
+    assert_same(run(plain), run(quick))
 
 
 def test_dropout_is_left_to_peft():
