@@ -46,7 +46,7 @@ class _LowRank(torch.autograd.Function):
             pull = ((outer * out).sum(0, dtype=torch.float32) / gain).to(gain.dtype)
             outer = outer * gain.to(outer.dtype)
         back = (outer @ b.to(outer.dtype)).mul_(ctx.scale)
-        for_b = (outer.T @ inner).mul_(ctx.scale).to(b.dtype)
+        for_b = (inner.T @ outer).mul_(ctx.scale).to(b.dtype).T  # this way round is the quicker one
         for_a = (back.T @ flat).to(a.dtype)
         for_x = None
         if ctx.needs_input_grad[0]:

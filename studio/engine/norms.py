@@ -30,10 +30,11 @@ class _Norm(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, None]:
         x, root, *gain = ctx.saved_tensors
-        pull = grads[0] * gain[0] if gain else grads[0].float()
-        seen = x * root
+        pull = grads[0].to(torch.float32, copy=True)  # then in place: products of short and full numbers take several times as long
+        pull = pull.mul_(gain[0]) if gain else pull
+        seen = x.to(torch.float32, copy=True).mul_(root)
         mean = (pull * seen).mean(-1, keepdim=True)
-        return torch.addcmul(pull, seen, mean, value=-1).mul_(root).to(x.dtype), None, None
+        return pull.addcmul_(seen, mean, value=-1).mul_(root).to(x.dtype), None, None
 
 
 def _forward(self: Any, x: Tensor) -> Tensor:

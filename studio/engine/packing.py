@@ -16,6 +16,8 @@ from studio.engine.encoder import IGNORED
 
 NAME = "conversations"  # of this attention, where transformers looks it up
 LEAST = 8  # tokens that all begin with, to be worth a place of their own
+LARGEST = 1 << 25  # scores of one conversation that are held at once
+plain = torch.nn.functional.scaled_dot_product_attention
 
 
 def joined(examples: Sequence[dict[str, list[int]]], share: bool = True) -> dict[str, Any]:
@@ -68,25 +70,60 @@ def attend(
         if number and keys[0].shape[2]:
             k, v = torch.cat([keys[0], k], 2), torch.cat([values[0], v], 2)
         seen = visible(q.shape[2], k.shape[2], sliding_window, q.device)
-        answer = torch.nn.functional.scaled_dot_product_attention(
-            q.contiguous(), wide(k, heads), wide(v, heads), seen, dropout, is_causal=seen is None, scale=scaling
-        )
+        if q.device.type == "cpu" and not dropout and q.shape[2] * k.shape[2] * heads <= LARGEST:
+            answer = _Attention.apply(q, k, v, seen, q.shape[-1] ** -0.5 if scaling is None else scaling)  # type: ignore[no-untyped-call]
+        else:
+            answer = plain(q.contiguous(), wide(k, heads), wide(v, heads), seen, dropout, is_causal=seen is None, scale=scaling)
         out.append(answer.transpose(1, 2))
     return torch.cat(out, 1), None
 
 
+class _Attention(torch.autograd.Function):
+    """PyTorch's attention, with a way back by plain products: its own takes twice as long on a processor. Keeps questions, keys and values only."""
+
+    @staticmethod
+    def forward(ctx: Any, q: Tensor, k: Tensor, v: Tensor, seen: Tensor | None, scale: float) -> Tensor:
+        ctx.save_for_backward(q, k, v)
+        ctx.seen, ctx.scale = seen, scale
+        return plain(q, wide(k, q.shape[1]), wide(v, q.shape[1]), seen, is_causal=seen is None, scale=scale)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor, Tensor, None, None]:
+        q, k, v = ctx.saved_tensors
+        here, there, group = q.shape[2], k.shape[2], q.shape[1] // k.shape[1]
+        hidden = ~(causal(here, there, None, q.device) if ctx.seen is None else ctx.seen)[:, None]
+        parts = [
+            _back(*(whole[0, n * group : (n + 1) * group].transpose(0, 1) for whole in (q, grads[0])), k[0, n], v[0, n], hidden, ctx.scale)
+            for n in range(k.shape[1])
+        ]
+        for_q, for_k, for_v = zip(*parts, strict=True)
+        return torch.cat(for_q, 1).transpose(0, 1)[None], torch.stack(for_k)[None], torch.stack(for_v)[None], None, None
+
+
+def _back(q: Tensor, out: Tensor, k: Tensor, v: Tensor, hidden: Tensor, scale: float) -> tuple[Tensor, Tensor, Tensor]:
+    """Gradients of the questions `q` (here, heads, size) that share keys and values `k`, `v` (there, size), from those of the answers `out`."""
+    asked, rows, size = q.shape[:2], q.reshape(-1, q.shape[-1]), (*q.shape[:2], k.shape[0])
+    scores = (rows.float() @ k.float().T).mul_(scale).view(size).masked_fill_(hidden, -torch.inf)
+    shares = scores.softmax(-1).view(-1, k.shape[0])
+    out = out.reshape(rows.shape)
+    for_v = shares.to(out.dtype).T @ out
+    pull = (out @ v.T).float()
+    pull = pull.sub_((pull * shares).sum(-1, keepdim=True)).mul_(shares).mul_(scale).to(q.dtype)
+    return (pull @ k).view(*asked, -1), pull.T @ rows, for_v
+
+
 def wide(kept: Tensor, heads: int) -> Tensor:
-    """Keys or values for every head, each its own: over shared ones the way back takes three times as long."""
+    """Keys or values for every head."""
     return repeat_kv(kept, heads // kept.shape[1])
 
 
 def visible(asking: int, there: int, size: int | None, device: torch.device) -> Tensor | None:
-    """Which of the tokens that are there the last ones see, (asking, there): oneself and those before, in a sliding layer `size` - 1 of them.
+    """As `causal`, but None where that is what PyTorch means by causal."""
+    return None if asking == there and (not size or there <= size) else causal(asking, there, size, device)
 
-    None where that is what PyTorch means by causal.
-    """
-    if asking == there and (not size or there <= size):
-        return None
+
+def causal(asking: int, there: int, size: int | None, device: torch.device) -> Tensor:
+    """Which of the tokens that are there the last ones see, (asking, there): oneself and those before, in a sliding layer `size` - 1 of them."""
     places = torch.arange(there, device=device)
     back = places[there - asking :, None] - places
     return (back >= 0) & (back < (size or there))
@@ -98,11 +135,7 @@ AttentionInterface.register(NAME, attend)
 def suits(config: PretrainedConfig) -> bool:
     """Whether this attention is the model's own: Gemma 2 bends its scores, which PyTorch's can't, and a model that encodes looks ahead."""
     text = config.get_text_config()
-    return not getattr(text, "attn_logit_softcapping", None) and getattr(text, "use_bidirectional_attention", None) in (
-        None,
-        False,
-        "vision",
-    )
+    return not getattr(text, "attn_logit_softcapping", None) and getattr(text, "use_bidirectional_attention", None) not in (True, "all")
 
 
 @contextmanager
