@@ -10,7 +10,7 @@ from pathlib import Path
 
 import gradio as gr
 import uvicorn
-from fastapi import FastAPI, HTTPException
+from fastapi import FastAPI
 from fastapi.responses import FileResponse, PlainTextResponse, Response
 from fastapi.staticfiles import StaticFiles
 
@@ -89,11 +89,11 @@ def _hello(port: int, key: str) -> Callable[[str], PlainTextResponse]:
 
 def _avatar(studio: Studio) -> Callable[[str], Response]:
     def avatar(persona_id: str) -> Response:
-        """A character's picture, or the stamp that stands for it."""
+        """A character's picture, or the stamp that stands for it; nothing for one who has just gone, whom a page may still show for a moment."""
         try:
             character = studio.library.character(persona_id)
-        except NotFound as error:
-            raise HTTPException(404) from error
+        except NotFound:
+            return Response(status_code=204)
         if character.avatar:
             return FileResponse(character.avatar)
         return Response(stamp(studio.settings, character.id, character.persona.ink), media_type="image/svg+xml")

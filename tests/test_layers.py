@@ -30,7 +30,7 @@ ALLOWED = {
         {"services", "domain", "settings"},
         {"platformdirs", "psutil", "httpx", "tokenizers", "huggingface_hub", "rapidfuzz", "numpy"},
     ),
-    "engine": ({"engine", "domain"}, HEAVY | {"numpy", "psutil", "tokenizers", "huggingface_hub", "jinja2", "pyarrow"}),
+    "engine": ({"engine", "domain"}, HEAVY | {"numpy", "psutil", "tokenizers", "huggingface_hub", "httpx2", "jinja2", "pyarrow"}),
     "tabs": ({"tabs", "services", "domain", "settings"}, {"gradio", "fastapi", "pydantic"}),
     "settings": (set(), {"platformdirs"}),
     "palette": (set(), set()),

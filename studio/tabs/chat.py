@@ -19,7 +19,7 @@ from studio.tabs.room import SIDES, Room, Talks, Who, buttons, chosen, columns, 
 from studio.tabs.speech import bubbles
 from studio.tabs.wiring import MISTAKE, bind, go, html, says
 
-QUESTIONS = 3
+QUESTIONS = ("first", "second", "third")
 PRACTICE = "practice model: for learning the studio, not for real characters"
 FACE = '<div class="face" aria-hidden="true"></div>'  # the style sheet knows whose
 
@@ -41,8 +41,8 @@ def visit(studio: Studio, persona_id: str | None, talks: Talks, who: Who | None,
     choice = who or "character"
     who, talk = choice if adapter else "before", talks.get(persona_id, Talk())
     practice = (adapter.model if adapter else studio.models.plain()) == catalogue.PRACTICE
-    questions = adapters.unheard(adapter, QUESTIONS) if adapter else []
-    shown = [gr.update(value=question, visible=bool(question)) for question in [*questions, "", "", ""][:QUESTIONS]]
+    questions = adapters.unheard(adapter, len(QUESTIONS)) if adapter else []
+    shown = [gr.update(value=question, visible=bool(question)) for question in [*questions, "", "", ""][: len(QUESTIONS)]]
     return Room(
         unlearned=gr.update(visible=adapter is None),
         unlearned_words=f"{persona.name} has not learned to talk yet. You can chat with the plain model meanwhile.",
@@ -202,77 +202,96 @@ def _new_id() -> str:
 # ---------------------------------------------------------------- the room
 def build(studio: Studio, persona: gr.Radio) -> None:
     """The Chat tab."""
+    parts: dict[str, Any] = {}
     with gr.Tab("Chat", id="chat", elem_id="chat") as tab:
-        with gr.Row(elem_classes="unlearned", visible=False) as unlearned:
-            html(FACE)
-            with gr.Column(min_width=280):
-                unlearned_words = says("", "headline", lines=1)
-                teach = gr.Button("Teach", variant="primary", size="lg", min_width=0)
-        with gr.Row(elem_classes="chatbar") as bar:
-            who = gr.Radio(
-                [("Character", "character")],
-                value="character",
-                label="Who answers",
-                show_label=False,
-                container=False,
-                interactive=True,
-                elem_classes=["seg", "big"],
-            )
-            lesson = gr.Dropdown(
-                [], label="Lesson", show_label=False, container=False, interactive=True, visible=False, elem_classes="lesson"
-            )
-            mood = gr.Slider(
-                0, 10, 5, step=1, label="Careful to playful", info="temperature", interactive=True, elem_classes="mood", buttons=[]
-            )
+        _head(parts)
         with gr.Row(elem_classes="compare"):
-            with gr.Column(elem_classes="plain", min_width=300, visible=False) as plain_column:
-                plain_head = html("<h2>Before training</h2>")
-                with gr.Column(elem_classes="hello", min_width=0) as plain_hello:
-                    html('<p class="invite">Ask the plain model anything. It has read nothing of yours.</p>')
-                plain = _bubbles("Before training")
-            with gr.Column(elem_classes="voiced", min_width=300) as voiced_column:
-                with gr.Row(elem_classes="heading"):
-                    name = says("", "who")
-                    origin = html("")
-                with gr.Column(elem_classes="hello", min_width=0) as hello:
-                    html(FACE)
-                    hello_words = says("", "invite")
-                    first, second, third = (gr.Button("", size="md", visible=False, elem_classes="question") for _ in range(QUESTIONS))
-                voiced = _bubbles("The character")
-        with gr.Row(elem_classes="composer"):
-            box = gr.Textbox(show_label=False, label="Your message", container=False, lines=1, max_lines=6, elem_classes="say")
-            send = gr.Button("Send", variant="primary", size="lg", min_width=0, scale=0)
-            stop = gr.Button("Stop", size="lg", min_width=0, scale=0, visible=False, elem_classes=["icon", "i-stop"])
-        told = says("", "aside", visible=False)
-        with gr.Row(elem_classes="acts"):
-            other = gr.Button("Another answer", size="sm", min_width=0, visible=False, elem_classes=["icon", "i-spark", "quiet"])
-            example = gr.Button(
-                "Keep the last answer as an example", size="sm", min_width=0, visible=False, elem_classes=["icon", "i-keep", "quiet"]
-            )
-            fresh = gr.Button("Start again", size="sm", min_width=0, visible=False, elem_classes=["icon", "i-undo", "quiet"])
-        talks, ear = gr.State({}), gr.State(Ear())
+            _columns(parts)
+        _composer(parts)
+        parts["talks"], ear = gr.State({}), gr.State(Ear())
+    _wire(studio, persona, tab, parts, ear)
 
-    room = Room(
-        talks, unlearned, unlearned_words, teach, bar, who, lesson, plain_column, plain_head, plain_hello, plain, voiced_column, name, origin,
-        hello, hello_words,
-        first, second, third, voiced, box, send, stop, told, other, example, fresh,
-    )  # fmt: skip
-    everything, here, calm = list(room), [persona, talks, who, lesson], {"show_progress": "hidden"}
-    asked, back = [persona, talks, ear, who, lesson, mood], (bind(put_back, studio), [persona, talks, box], [talks, box])
+
+def _head(parts: dict[str, Any]) -> None:
+    """What is missing before the character can answer, and who answers, from which lesson, in which mood."""
+    with gr.Row(elem_classes="unlearned", visible=False) as parts["unlearned"]:
+        html(FACE)
+        with gr.Column(min_width=280):
+            parts["unlearned_words"] = says("", "headline", lines=1)
+            parts["teach"] = gr.Button("Teach", variant="primary", size="lg", min_width=0)
+    with gr.Row(elem_classes="chatbar") as parts["bar"]:
+        parts["who"] = gr.Radio(
+            [("Character", "character")],
+            value="character",
+            label="Who answers",
+            show_label=False,
+            container=False,
+            interactive=True,
+            elem_classes=["seg", "big"],
+        )
+        parts["lesson"] = gr.Dropdown(
+            [], label="Lesson", show_label=False, container=False, interactive=True, visible=False, elem_classes="lesson"
+        )
+        parts["mood"] = gr.Slider(
+            0, 10, 5, step=1, label="Careful to playful", info="temperature", interactive=True, elem_classes="mood", buttons=[]
+        )
+
+
+def _columns(parts: dict[str, Any]) -> None:
+    """The plain model on the left where it is asked too, the character on the right."""
+    with gr.Column(elem_classes="plain", min_width=300, visible=False) as parts["plain_column"]:
+        parts["plain_head"] = html("<h2>Before training</h2>")
+        with gr.Column(elem_classes="hello", min_width=0) as parts["plain_hello"]:
+            html('<p class="invite">Ask the plain model anything. It has read nothing of yours.</p>')
+        parts["plain"] = _bubbles("Before training")
+    with gr.Column(elem_classes="voiced", min_width=300) as parts["voiced_column"]:
+        with gr.Row(elem_classes="heading"):
+            parts["name"] = says("", "who")
+            parts["origin"] = html("")
+        with gr.Column(elem_classes="hello", min_width=0) as parts["hello"]:
+            html(FACE)
+            parts["hello_words"] = says("", "invite")
+            for question in QUESTIONS:
+                parts[question] = gr.Button("", size="md", visible=False, elem_classes="question")
+        parts["voiced"] = _bubbles("The character")
+
+
+def _composer(parts: dict[str, Any]) -> None:
+    """Where the writer types, and what can be done with the last answer."""
+    with gr.Row(elem_classes="composer"):
+        parts["box"] = gr.Textbox(show_label=False, label="Your message", container=False, lines=1, max_lines=6, elem_classes="say")
+        parts["send"] = gr.Button("Send", variant="primary", size="lg", min_width=0, scale=0)
+        parts["stop"] = gr.Button("Stop", size="lg", min_width=0, scale=0, visible=False, elem_classes=["icon", "i-stop"])
+    parts["note"] = says("", "aside", visible=False)
+    acts = [
+        ("again", "Another answer", "i-spark"),
+        ("keep", "Keep the last answer as an example", "i-keep"),
+        ("restart", "Start again", "i-undo"),
+    ]
+    with gr.Row(elem_classes="acts"):
+        for name, word, icon in acts:
+            parts[name] = gr.Button(word, size="sm", min_width=0, visible=False, elem_classes=["icon", icon, "quiet"])
+
+
+def _wire(studio: Studio, persona: gr.Radio, tab: gr.Tab, parts: dict[str, Any], ear: gr.State) -> None:
+    """What each button does, and when the room is looked at anew."""
+    talks, who, lesson, box = (parts[name] for name in ("talks", "who", "lesson", "box"))
+    everything, calm = [parts[name] for name in Room._fields], {"show_progress": "hidden"}
+    here, asked = [persona, talks, who, lesson], [persona, talks, ear, who, lesson, parts["mood"]]
+    back = (bind(put_back, studio), [persona, talks, box], [talks, box])
     # Several pages may ask at once: the voice itself puts them in a row, and says so. Two presses on one page ask once.
     once = {"concurrency_limit": None, "trigger_mode": "once", **calm}
-    gr.on([send.click, box.submit], bind(ask, studio), [*asked, box], everything, **once).then(*back, **calm)
-    for question in (first, second, third):
-        question.click(bind(ask, studio), [*asked, question], everything, **once).then(*back, **calm)
-    other.click(bind(again, studio), asked, everything, **once)
-    stop.click(bind(hush, studio), ear, everything, **calm)
-    example.click(bind(keep, studio), [persona, talks, who], everything, **calm)
-    fresh.click(bind(restart, studio), [persona, talks, who], everything, **calm)
-    teach.click(None, js=go("train"))
+    gr.on([parts["send"].click, box.submit], bind(ask, studio), [*asked, box], everything, **once).then(*back, **calm)
+    for question in QUESTIONS:
+        parts[question].click(bind(ask, studio), [*asked, parts[question]], everything, **once).then(*back, **calm)
+    parts["again"].click(bind(again, studio), asked, everything, **once)
+    parts["stop"].click(bind(hush, studio), ear, everything, **calm)
+    parts["keep"].click(bind(keep, studio), [persona, talks, who], everything, **calm)
+    parts["restart"].click(bind(restart, studio), [persona, talks, who], everything, **calm)
+    parts["teach"].click(None, js=go("train"))
     gr.on([tab.select, who.input, lesson.input], bind(visit, studio), here, everything, **calm)
-    persona.change(bind(leave, studio), [talks, ear], None, **calm).success(bind(visit, studio), here, everything, **calm).success(
-        *back, **calm
-    )
+    left = persona.change(bind(leave, studio), [talks, ear], None, **calm)
+    left.success(bind(visit, studio), here, everything, **calm).success(*back, **calm)
 
 
 def _bubbles(label: str) -> gr.Chatbot:

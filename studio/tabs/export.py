@@ -199,66 +199,78 @@ def _start(studio: Studio, persona_id: str, lesson: str | None, file: sizes.File
 # ---------------------------------------------------------------- the room
 def build(studio: Studio, persona: gr.Radio) -> None:
     """The Export tab."""
+    parts: dict[str, Any] = {}
     with gr.Tab("Export", id="export", elem_id="export") as tab:
-        with gr.Column(elem_classes="nothing", visible=False) as empty:
+        with gr.Column(elem_classes="nothing", visible=False) as parts["empty"]:
             html('<div class="face" aria-hidden="true"></div>')
-            empty_words = says("", "headline")
+            parts["empty_words"] = says("", "headline")
             teach = gr.Button("Go to Train", variant="primary", size="lg", min_width=0)
-        with gr.Column(min_width=0) as page:
+            teach.click(None, js=go("train"))
+        with gr.Column(min_width=0) as parts["page"]:
             with gr.Row(elem_classes="two"):
-                with gr.Column(elem_classes="main", scale=6, min_width=320):
-                    with gr.Column(min_width=0, elem_classes="lead"):
-                        headline = says("", "headline")
-                        html(LEDE)
-                    lesson = gr.Dropdown([], label="Which lesson?", interactive=True, visible=False)
-                    file = gr.Radio(
-                        [(f"{word}\n{sentence} ({kind})", kind) for kind, (word, sentence) in FILES.items()],
-                        value=OURS, label="How big may the file be?", interactive=True, elem_classes="choices",
-                    )  # fmt: skip
-                    name = gr.Textbox(
-                        label="Name in Ollama", info="small letters, numbers and dashes", interactive=True, elem_classes="short"
-                    )
-                    with gr.Row(elem_classes="acts") as acts:
-                        to_ollama = gr.Button("Send to Ollama", variant="primary", size="lg", min_width=0, visible=False)
-                        only = gr.Button("Make the file", variant="primary", size="lg", min_width=0)
-                    with gr.Column(elem_classes="work", min_width=0, visible=False) as work:
-                        phase = says("", "phase")
-                        bar = html("")
-                        halt = gr.Button("Stop", size="md", min_width=0, elem_classes=["icon", "i-stop"])
-                    told = says("", "aside", visible=False)
-                    ollama = says("", "fine")
-                    how = html(HOW)
-                with gr.Column(elem_classes="side", scale=6, min_width=320):
-                    cert = html(diploma.waiting())
-                    with gr.Column(elem_classes="there", min_width=0, visible=False) as there:
-                        there_words = says("")
-                        command = _copied("Command")
-                    with gr.Column(elem_classes="product", min_width=0, visible=False) as product:
-                        path = _copied("The file")
-                        with gr.Accordion("Modelfile", open=False):
-                            modelfile = _copied("What Ollama is told", lines=8)
-                            save = gr.Button("Save the Modelfile", size="sm", min_width=0, elem_classes=["icon", "i-down", "quiet"])
-            with gr.Column(elem_classes="pairs", min_width=0, visible=False) as answers:
-                counted = html("")
+                _order(parts)
+                _result(parts)
+            with gr.Column(elem_classes="pairs", min_width=0, visible=False) as parts["answers"]:
+                parts["counted"] = html("")
                 with gr.Row():
-                    pairs = [part for _ in range(PAIRS) for part in _pair()]
-        timer = gr.Timer(1, active=False)
-        seen, sending = gr.State(""), gr.State("")
+                    for number in range(1, PAIRS + 1):
+                        parts |= dict(zip([f"{part}_{number}" for part in ("pair", "asked", "app", "file")], _pair(), strict=True))
+        parts["timer"] = gr.Timer(1, active=False)
+        parts["seen"], parts["sending"] = gr.State(""), gr.State("")
+    _wire(studio, persona, tab, parts)
 
-    bench = Bench(
-        empty, empty_words, page, headline, lesson, file, name, acts, to_ollama, only, ollama, how, work, phase, bar, halt, told, cert, there,
-        there_words, command, product, path, modelfile, answers, counted, *pairs, timer, seen, sending,
-    )  # fmt: skip
-    everything, order, calm = list(bench), [persona, lesson, file, name], {"show_progress": "hidden"}
+
+def _order(parts: dict[str, Any]) -> None:
+    """What is wanted, the button, and the work while it goes on."""
+    with gr.Column(elem_classes="main", scale=6, min_width=320):
+        with gr.Column(min_width=0, elem_classes="lead"):
+            parts["headline"] = says("", "headline")
+            html(LEDE)
+        parts["lesson"] = gr.Dropdown([], label="Which lesson?", interactive=True, visible=False)
+        parts["file"] = gr.Radio(
+            [(f"{word}\n{sentence} ({kind})", kind) for kind, (word, sentence) in FILES.items()],
+            value=OURS, label="How big may the file be?", interactive=True, elem_classes="choices",
+        )  # fmt: skip
+        parts["name"] = gr.Textbox(label="Name in Ollama", info="small letters, numbers and dashes", interactive=True, elem_classes="short")
+        with gr.Row(elem_classes="acts") as parts["acts"]:
+            parts["send"] = gr.Button("Send to Ollama", variant="primary", size="lg", min_width=0, visible=False)
+            parts["make"] = gr.Button("Make the file", variant="primary", size="lg", min_width=0)
+        with gr.Column(elem_classes="work", min_width=0, visible=False) as parts["work"]:
+            parts["phase"] = says("", "phase")
+            parts["bar"] = html("")
+            parts["stop"] = gr.Button("Stop", size="md", min_width=0, elem_classes=["icon", "i-stop"])
+        parts["note"] = says("", "aside", visible=False)
+        parts["ollama"] = says("", "fine")
+        parts["how"] = html(HOW)
+
+
+def _result(parts: dict[str, Any]) -> None:
+    """The certificate, and where the file lies."""
+    with gr.Column(elem_classes="side", scale=6, min_width=320):
+        parts["cert"] = html(diploma.waiting())
+        with gr.Column(elem_classes="there", min_width=0, visible=False) as parts["there"]:
+            parts["there_words"] = says("")
+            parts["command"] = _copied("Command")
+        with gr.Column(elem_classes="product", min_width=0, visible=False) as parts["product"]:
+            parts["path"] = _copied("The file")
+            with gr.Accordion("Modelfile", open=False):
+                parts["modelfile"] = _copied("What Ollama is told", lines=8)
+                save = gr.Button("Save the Modelfile", size="sm", min_width=0, elem_classes=["icon", "i-down", "quiet"])
+                save.click(None, parts["modelfile"], None, js=SAVE)
+
+
+def _wire(studio: Studio, persona: gr.Radio, tab: gr.Tab, parts: dict[str, Any]) -> None:
+    """What each button does, and when the room is looked at anew."""
+    lesson, file = parts["lesson"], parts["file"]
+    everything, calm = [parts[name] for name in Bench._fields], {"show_progress": "hidden"}
+    order = [persona, lesson, file, parts["name"]]
     gr.on([tab.select, lesson.input], bind(visit, studio), order, everything, **calm)
-    only.click(bind(make, studio), order, everything, **calm)
-    to_ollama.click(bind(send, studio), order, everything, **calm)
-    timer.tick(bind(watch, studio), [persona, seen], everything, **calm)
+    parts["make"].click(bind(make, studio), order, everything, **calm)
+    parts["send"].click(bind(send, studio), order, everything, **calm)
+    parts["timer"].tick(bind(watch, studio), [persona, parts["seen"]], everything, **calm)
     persona.change(bind(arrive, studio), [persona, lesson, file], everything, **calm)
-    sending.change(bind(deliver, studio), [persona, sending], everything, concurrency_limit=None, **calm)
-    halt.click(bind(stop, studio), persona, everything, **calm)
-    save.click(None, modelfile, None, js=SAVE)
-    teach.click(None, js=go("train"))
+    parts["sending"].change(bind(deliver, studio), [persona, parts["sending"]], everything, concurrency_limit=None, **calm)
+    parts["stop"].click(bind(stop, studio), persona, everything, **calm)
 
 
 def _copied(label: str, lines: int = 1) -> gr.Textbox:

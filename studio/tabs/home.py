@@ -15,6 +15,7 @@ from studio.tabs import standing
 from studio.tabs.standing import brief, day, path
 from studio.tabs.wiring import Pick, bind, cast, focus, go, html, says
 
+QUIET: dict[str, Any] = {"show_progress": "hidden"}
 LAST = "This is the only character, so it stays. Make another one first, then move this one to the bin."
 WELCOME = "Write a few dozen short conversations. Your computer studies them and learns the voice. No account, no internet, and nothing you write leaves this machine."
 PARTS = 15  # components that change with the open character, see `build`
@@ -200,88 +201,140 @@ def close_bin(studio: Studio) -> dict[str, Any]:
 # ---------------------------------------------------------------- layout and listeners
 def build(studio: Studio, persona: gr.Radio) -> None:
     """The Home tab."""
-    with gr.Tab("Home", id="home", elem_id="home") as tab:
-        ink = html(elem_id="ink")
+    parts: dict[str, Any] = {}
+    with gr.Tab("Home", id="home", elem_id="home") as parts["tab"]:
+        parts["ink"] = html(elem_id="ink")
         html("<h1>Home</h1>", elem_classes="unseen")
         with gr.Row(elem_classes="hero"):
-            with gr.Column(elem_classes="pitch", min_width=320) as pitch:
-                kick = says("", "kick", label="Who", show_label=False, container=False)
-                head = says("", "display", label="Where the character stands", show_label=False, container=False, lines=2)
-                sentence = says("", "lede", label="What that means", show_label=False, container=False, lines=2)
-                with gr.Row(elem_classes="acts"):
-                    act = gr.Button("", variant="primary", size="lg", visible=False)
-                    start = gr.Button("Start a character", variant="primary", size="lg", visible="hidden", elem_id="start")
-                    again = gr.Button("Keep writing", size="lg", visible=False)
-                    around = gr.Button("", size="lg", visible=False)
-            with gr.Column(elem_classes=["pitch", "folio"], min_width=320, visible=False) as panel:
-                title = says("A new character", "kick", label="What this is", show_label=False, container=False)
-                name = gr.Textbox(
-                    label="Name", max_length=LONGEST_NAME, placeholder="Grandmother Pim", elem_classes="storied", interactive=True
-                )
-                line = gr.Textbox(
-                    label="Who is this, in one line",
-                    max_length=200,
-                    placeholder="A retired sea captain who knits",
-                    elem_classes="storied",
-                    interactive=True,
-                )
-                colour = gr.Radio(
-                    [(ink_name.capitalize(), ink_name) for ink_name in INKS],
-                    value=INKS[0],
-                    label="Ink",
-                    interactive=True,
-                    elem_classes="inks",
-                )
-                with gr.Row(elem_classes="acts"):
-                    make = gr.Button("Make this character", variant="primary", size="lg")
-                    leave = gr.Button("Not now", size="lg")
+            _pitch(parts)
+            _folio(parts)
             with gr.Column(elem_classes="portrait", min_width=320):
-                picture = html(PICTURE)
-                quote = says("", "quote", label="A first word", show_label=False, container=False, visible=False)
-        way = html(path(None))
-        cards = gr.Radio([], label="Characters", show_label=False, container=False, interactive=True, elem_id="cards")
-        with gr.Row(elem_classes="told", visible=False) as told:
-            news = says("", label="What happened", show_label=False, container=False)
-            undo = gr.Button("Undo", size="sm", elem_classes=["icon", "i-undo", "quiet"])
-        with gr.Row(elem_classes="more"):
-            with gr.Row(elem_classes="more", visible=False) as own:
-                change = gr.Button("Name and ink", size="sm", elem_classes=["icon", "i-pen", "quiet"])
-                copy = gr.Button("Copy", size="sm", elem_classes=["icon", "i-copy", "quiet"])
-                throw = gr.Button("Move to the bin", size="sm", elem_classes=["icon", "i-bin", "quiet"])
-            bin_button = gr.Button("Bin", size="sm", elem_classes=["icon", "i-bin", "quiet"], visible=False)
-        with gr.Column(elem_classes="drawer", visible=False) as drawer:
-            thrown = Pick([], label="In the bin", interactive=True, elem_classes="list")
-            with gr.Row(elem_classes="acts"):
-                back = gr.Button("Put back", size="md")
-                close = gr.Button("Close the bin", size="md", elem_classes="quiet")
+                parts["picture"] = html(PICTURE)
+                parts["quote"] = says("", "quote", label="A first word", show_label=False, container=False, visible=False)
+        parts["way"] = html(path(None))
+        parts["cards"] = gr.Radio([], label="Characters", show_label=False, container=False, interactive=True, elem_id="cards")
+        _shelf(parts)
         # Client-side slots: they outlive a restart of the studio, which a gr.State would not.
-        opened, edited, gone, where = (gr.Textbox(visible="hidden") for _ in range(4))
-        clock = gr.Timer(3, active=False)
+        for slot in ("opened", "edited", "gone", "where"):
+            parts[slot] = gr.Textbox(visible="hidden")
+        parts["clock"] = gr.Timer(3, active=False)
+    refresh = _showing(studio, persona, parts)
+    _writing(studio, persona, parts, refresh)
+    _keeping(studio, persona, parts)
 
-    page = [kick, head, sentence, act, again, around, start, where, picture, quote, way, cards, own, bin_button, clock]
-    panels, fields = [pitch, panel], [edited, name, line, colour, title, make]
-    quiet: dict[str, Any] = {"show_progress": "hidden"}
-    refresh: dict[str, Any] = {"fn": bind(look, studio), "inputs": [persona, opened], "outputs": page, **quiet}
 
-    persona.change(bind(reink, studio), persona, ink, **quiet)
-    gr.on([persona.input, cards.input], bind(shut, studio), None, panels, **quiet)
-    gr.on([tab.select, persona.change, clock.tick], js=ASK_OPENED, **refresh)
-    persona.input(js=OPEN_THIS, **refresh)
-    cards.input(None, cards, persona, js=REMEMBER)
-    around.click(js=OPEN_THIS, **refresh)
-    act.click(None, where, None, js=GO_THERE)
-    again.click(None, None, None, js=go("write"))
-    start.click(bind(compose, studio), None, [*panels, *fields], **quiet).success(None, js=TO_NAME)
-    change.click(bind(revise, studio), persona, [*panels, *fields], **quiet).success(None, js=TO_NAME)
-    leave.click(bind(shut, studio), None, panels, **quiet).success(None, js=TO_ACT)
-    make.click(bind(keep, studio), [edited, name, line, colour], [*panels, persona, ink], js=STARTED, **quiet).success(
-        js=OPEN_THIS, **refresh
-    ).success(None, js=TO_ACT)
-    copy.click(bind(duplicate, studio), persona, [persona, ink], js=STARTED, **quiet).success(None, persona, None, js=REMEMBER)
-    throw.click(bind(discard, studio), persona, [persona, ink, told, news, gone], js=STARTED, **quiet).success(
-        None, persona, None, js=REMEMBER
+def _pitch(parts: dict[str, Any]) -> None:
+    """Where the character stands, and the next thing to do."""
+    with gr.Column(elem_classes="pitch", min_width=320) as parts["pitch"]:
+        parts["kick"] = says("", "kick", label="Who", show_label=False, container=False)
+        parts["head"] = says("", "display", label="Where the character stands", show_label=False, container=False, lines=2)
+        parts["sentence"] = says("", "lede", label="What that means", show_label=False, container=False, lines=2)
+        with gr.Row(elem_classes="acts"):
+            parts["act"] = gr.Button("", variant="primary", size="lg", visible=False)
+            parts["start"] = gr.Button("Start a character", variant="primary", size="lg", visible="hidden", elem_id="start")
+            parts["again"] = gr.Button("Keep writing", size="lg", visible=False)
+            parts["around"] = gr.Button("", size="lg", visible=False)
+
+
+def _folio(parts: dict[str, Any]) -> None:
+    """The sheet of a new character, in the place of the pitch."""
+    with gr.Column(elem_classes=["pitch", "folio"], min_width=320, visible=False) as parts["panel"]:
+        parts["title"] = says("A new character", "kick", label="What this is", show_label=False, container=False)
+        parts["name"] = gr.Textbox(
+            label="Name", max_length=LONGEST_NAME, placeholder="Grandmother Pim", elem_classes="storied", interactive=True
+        )
+        parts["line"] = gr.Textbox(
+            label="Who is this, in one line",
+            max_length=200,
+            placeholder="A retired sea captain who knits",
+            elem_classes="storied",
+            interactive=True,
+        )
+        parts["colour"] = gr.Radio(
+            [(ink_name.capitalize(), ink_name) for ink_name in INKS],
+            value=INKS[0],
+            label="Ink",
+            interactive=True,
+            elem_classes="inks",
+        )
+        with gr.Row(elem_classes="acts"):
+            parts["make"] = gr.Button("Make this character", variant="primary", size="lg")
+            parts["leave"] = gr.Button("Not now", size="lg")
+
+
+def _shelf(parts: dict[str, Any]) -> None:
+    """What can be done with the characters that are here, and the bin."""
+    with gr.Row(elem_classes="told", visible=False) as parts["told"]:
+        parts["news"] = says("", label="What happened", show_label=False, container=False)
+        parts["undo"] = gr.Button("Undo", size="sm", elem_classes=["icon", "i-undo", "quiet"])
+    with gr.Row(elem_classes="more"):
+        with gr.Row(elem_classes="more", visible=False) as parts["own"]:
+            parts["change"] = gr.Button("Name and ink", size="sm", elem_classes=["icon", "i-pen", "quiet"])
+            parts["copy"] = gr.Button("Copy", size="sm", elem_classes=["icon", "i-copy", "quiet"])
+            parts["throw"] = gr.Button("Move to the bin", size="sm", elem_classes=["icon", "i-bin", "quiet"])
+        parts["bin"] = gr.Button("Bin", size="sm", elem_classes=["icon", "i-bin", "quiet"], visible=False)
+    with gr.Column(elem_classes="drawer", visible=False) as parts["drawer"]:
+        parts["thrown"] = Pick([], label="In the bin", interactive=True, elem_classes="list")
+        with gr.Row(elem_classes="acts"):
+            parts["back"] = gr.Button("Put back", size="md")
+            parts["close"] = gr.Button("Close the bin", size="md", elem_classes="quiet")
+
+
+def _showing(studio: Studio, persona: gr.Radio, parts: dict[str, Any]) -> dict[str, Any]:
+    """Keep the page true; returns what an event asks that draws it anew."""
+    drawn = (
+        "kick",
+        "head",
+        "sentence",
+        "act",
+        "again",
+        "around",
+        "start",
+        "where",
+        "picture",
+        "quote",
+        "way",
+        "cards",
+        "own",
+        "bin",
+        "clock",
     )
-    undo.click(bind(put_back, studio), gone, [persona, ink, told, drawer], js=STARTED, **quiet).success(None, persona, None, js=REMEMBER)
-    bin_button.click(bind(open_bin, studio), None, [drawer, thrown], **quiet)
-    back.click(bind(put_back, studio), thrown, [persona, ink, told, drawer], js=STARTED, **quiet).success(None, persona, None, js=REMEMBER)
-    close.click(bind(close_bin, studio), None, drawer, **quiet)
+    outputs = [parts[name] for name in drawn]
+    refresh: dict[str, Any] = {"fn": bind(look, studio), "inputs": [persona, parts["opened"]], "outputs": outputs, **QUIET}
+    persona.change(bind(reink, studio), persona, parts["ink"], **QUIET)
+    gr.on([persona.input, parts["cards"].input], bind(shut, studio), None, [parts["pitch"], parts["panel"]], **QUIET)
+    gr.on([parts["tab"].select, persona.change, parts["clock"].tick], js=ASK_OPENED, **refresh)
+    persona.input(js=OPEN_THIS, **refresh)
+    parts["cards"].input(None, parts["cards"], persona, js=REMEMBER)
+    parts["around"].click(js=OPEN_THIS, **refresh)
+    parts["act"].click(None, parts["where"], None, js=GO_THERE)
+    parts["again"].click(None, None, None, js=go("write"))
+    return refresh
+
+
+def _writing(studio: Studio, persona: gr.Radio, parts: dict[str, Any], refresh: dict[str, Any]) -> None:
+    """A new character, or another name and ink for one that is here."""
+    panels = [parts["pitch"], parts["panel"]]
+    fields = [parts[name] for name in ("edited", "name", "line", "colour", "title", "make")]
+    typed = [parts[name] for name in ("edited", "name", "line", "colour")]
+    parts["start"].click(bind(compose, studio), None, [*panels, *fields], **QUIET).success(None, js=TO_NAME)
+    parts["change"].click(bind(revise, studio), persona, [*panels, *fields], **QUIET).success(None, js=TO_NAME)
+    parts["leave"].click(bind(shut, studio), None, panels, **QUIET).success(None, js=TO_ACT)
+    made = parts["make"].click(bind(keep, studio), typed, [*panels, persona, parts["ink"]], js=STARTED, **QUIET)
+    made.success(js=OPEN_THIS, **refresh).success(None, js=TO_ACT)
+
+
+def _keeping(studio: Studio, persona: gr.Radio, parts: dict[str, Any]) -> None:
+    """Copies, the bin, and the way back out of it."""
+    ink, told, drawer, thrown = parts["ink"], parts["told"], parts["drawer"], parts["thrown"]
+    restored = [persona, ink, told, drawer]
+    done = [
+        parts["copy"].click(bind(duplicate, studio), persona, [persona, ink], js=STARTED, **QUIET),
+        parts["throw"].click(bind(discard, studio), persona, [persona, ink, told, parts["news"], parts["gone"]], js=STARTED, **QUIET),
+        parts["undo"].click(bind(put_back, studio), parts["gone"], restored, js=STARTED, **QUIET),
+        parts["back"].click(bind(put_back, studio), thrown, restored, js=STARTED, **QUIET),
+    ]
+    for event in done:
+        event.success(None, persona, None, js=REMEMBER)
+    parts["bin"].click(bind(open_bin, studio), None, [drawer, thrown], **QUIET)
+    parts["close"].click(bind(close_bin, studio), None, drawer, **QUIET)

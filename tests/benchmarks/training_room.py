@@ -4,7 +4,7 @@
 
 Every lesson is real, on the practice model, in processes of its own. The bars: after all the kills the adapter is the unbroken lesson's, byte for byte,
 and none cost more than one interval between safe copies; under a limit on memory the lesson takes steps down and ends with an adapter; two processes
-show the loss curve of one within 1e-4.
+show the loss curve of one within 1e-4; what a person is told of the time left is right within a fifth after the first minute.
 """
 
 import argparse
@@ -23,6 +23,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(HERE))
 
+from studio.domain import pace  # noqa: E402
 from studio.engine import trainer  # noqa: E402
 from tests.engine import classroom  # noqa: E402
 from tests.engine.classroom import journal  # noqa: E402
@@ -30,6 +31,8 @@ from tests.engine.classroom import journal  # noqa: E402
 RECIPE = {"epochs": 16, "evaluations_per_epoch": 2}
 INTERVAL = 3  # steps: 22 conversations in batches of 4 are 6 a pass, with two measurements
 LINES = 18  # of the journal: about what one start and one interval say
+MINUTES_LONG = 60  # passes: about three minutes on two cores
+A_MOMENT = 5  # seconds before the end of which nobody minds a fifth
 GRANTED = 220  # MB above what the libraries need
 LONG = {"epochs": 1, "batch_size": 64, "rank": 64, "alpha": 64, "max_length": 1024}  # what the limit is too small for
 
@@ -150,6 +153,25 @@ def shared(home: Path) -> dict:
     return {"steps": len(apart), "furthest_apart": max(apart), "met": code == 0 and max(apart) < 1e-4}
 
 
+def told(home: Path) -> dict:
+    """A lesson of some minutes, and what stood beside its bar at every step after the first minute."""
+    folder = classroom.lay_out(home / "told", train=110, unseen=11, epochs=MINUTES_LONG)
+    start(folder).join()
+    events = classroom.progress.read((folder / "events.jsonl").read_text("utf-8"))
+    began = next(event["at"] for event in events if event["kind"] == "start")
+    ended = [event["at"] for event in events if event["kind"] == "step"][-1]
+    wrong = []
+    for number, event in enumerate(events, 1):
+        if event["kind"] == "step" and event["at"] - began > 60 and ended - event["at"] > A_MOMENT:
+            wrong.append(abs(pace.left(events[:number]).seconds / (ended - event["at"]) - 1))
+    return {
+        "seconds": round(ended - began),
+        "times_told": len(wrong),
+        "worst": round(max(wrong, default=9.9), 3),
+        "met": max(wrong, default=9.9) <= 0.2,
+    }
+
+
 def main() -> int:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -167,6 +189,7 @@ def main() -> int:
             "killed": killed_often(Path(home), given.kills, given.seed),
             "starved": starved(Path(home), GRANTED),
             "shared": shared(Path(home)),
+            "told": told(Path(home)),
         }
     print(json.dumps(figures, indent=1))
     if given.json:

@@ -105,7 +105,10 @@ def open_page(browser, request):
             contexts.append(context)
         page = context.new_page()
         page.set_default_timeout(PATIENCE * 1000)
-        page.on("console", lambda message: faults.append(message.text) if message.type == "error" else None)
+        page.on(
+            "console",
+            lambda message: faults.append(f"{message.text} {message.location.get('url', '')}".strip()) if message.type == "error" else None,
+        )
         page.on("pageerror", lambda error: faults.append(f"uncaught: {error}"))
         page.on("request", lambda asked: None if asked.url.startswith((url, "data:", "blob:")) else faults.append(f"outside: {asked.url}"))
         stay = page.reload

@@ -2,6 +2,7 @@
 
 import re
 
+import httpx
 from playwright.sync_api import expect
 
 from tests.browser.audit import open_tab
@@ -71,5 +72,8 @@ def test_a_package_that_was_taken_out_comes_in_as_another_character(own_studio, 
     page.get_by_role("button", name=re.compile("^Bring in Biscuit with 111")).click()
     expect(page.locator("#write .told textarea")).to_have_value("Biscuit is here with 111 conversations.")
     expect(page.locator("#cast label")).to_have_count(4)
+    newest = page.locator("#cast input").last.get_attribute("value")
+    assert httpx.get(f"{own_studio.url}studio/avatar/{newest}").status_code == 200
     page.locator("#write .told button").click()
     expect(page.locator("#cast label")).to_have_count(3)
+    assert httpx.get(f"{own_studio.url}studio/avatar/{newest}").status_code == 204  # a page a moment behind may ask; that is no fault
