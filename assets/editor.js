@@ -146,7 +146,7 @@ export function mount(root, { persona = null, onsaved = () => {}, onbring = () =
     const wanted = window.studioOpen;                // a line asked for before the editor was there
     window.studioOpen = null;
     if (wanted) return jump(wanted);
-    const start = drafts.ofPersona(id) ?? drafts.last(id), there = start && (await api.load({ id: start }).catch(() => null))?.persona === id;
+    const start = (await drafts.ofPersona(id)) ?? drafts.last(id), there = start && (await api.load({ id: start }).catch(() => null))?.persona === id;
     if (mine === ticket && (there || list.first())) await choose(there ? start : list.first(), false);
   }
   async function jump({ conversation, turn }) {

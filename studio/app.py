@@ -1,6 +1,7 @@
 """Puts the studio together: settings, the record of services, the tabs, and the guarded server in front of them."""
 
 import asyncio
+import gc
 import logging
 import mimetypes
 import socket
@@ -26,6 +27,7 @@ from studio.theme import theme
 
 TABS = (home, write, prepare, train, chat, export)
 LARGEST_REQUEST = 64 * 1024 * 1024
+LARGEST_FILE = "4gb"  # what a large model learned on another machine; files of conversations have a limit of their own
 STAMPS = 12
 BRAND = (
     '<p class="brand"><svg viewBox="0 0 32 32" aria-hidden="true"><path d="M6 4h20a5 5 0 0 1 5 5v10a5 5 0 0 1-5 5H15l-8 7v-7H6a5 5 0 0 1-5-5V9a5 5 0 0 1 5-5z"/>'
@@ -69,7 +71,7 @@ def web(studio: Studio, port: int, key: str) -> FastAPI:
     return gr.mount_gradio_app(
         app, demo, path="/", server_name="127.0.0.1", server_port=port, footer_links=[], run_history=False, allowed_paths=[],
         blocked_paths=[str(folder) for folder in (studio.settings.home / "personas", studio.settings.home / "models", studio.settings.home / "adapters")],
-        favicon_path=str(studio.settings.assets / "art" / "favicon.svg"), show_error=False, max_file_size="50mb", ssr_mode=False, enable_monitoring=False, pwa=False,
+        favicon_path=str(studio.settings.assets / "art" / "favicon.svg"), show_error=False, max_file_size=LARGEST_FILE, ssr_mode=False, enable_monitoring=False, pwa=False,
         mcp_server=False, theme=theme(), css_paths=styles(studio.settings),
     )  # fmt: skip
 
@@ -121,6 +123,7 @@ def serve(settings: Settings, say: Callable[[str], None]) -> int:
             return 1
         return entrance.lead_to(settings, port, say)
     _write_log(settings)
+    gc.freeze()  # what was loaded to start with stays: nobody has to look for rubbish in it each time that much is made
     studio.reader.follow()
     try:
         _run(studio, say)

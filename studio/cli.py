@@ -86,6 +86,11 @@ def take(options: argparse.Namespace) -> int:
     return _with_studio(options, lambda studio: porter.take(studio, options, _say))
 
 
+def send(options: argparse.Namespace) -> int:
+    """Write the zip for a lesson on another machine."""
+    return _with_studio(options, lambda studio: porter.send(studio, options, _say))
+
+
 def bench(options: argparse.Namespace) -> int:
     """Run one of the project's measurements in a process of its own; its exit code says whether every bar was met."""
     folder = settings.PROJECT / "tests" / "benchmarks"
@@ -129,6 +134,11 @@ def _add_export_options(command: argparse.ArgumentParser) -> None:
     porter.add_export_options(command)
 
 
+def _add_elsewhere_options(command: argparse.ArgumentParser) -> None:
+    _add_start_options(command)
+    porter.add_elsewhere_options(command)
+
+
 def _add_start_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("--home", type=Path, help="the folder that holds your characters")
     command.add_argument("--port", type=int, help="the port to answer on (7860, or the next free one)")
@@ -149,6 +159,7 @@ COMMANDS: dict[str, tuple[Callable[[argparse.Namespace], int], str, Callable[[ar
     "demo": (demo, "take a bundled character from its conversations to a file, and report what was measured", _add_demo_options),
     "import": (bring, "bring in cards, chats, data sets, scripts and packages; it says first what it understood", _add_import_options),
     "export-dataset": (take, "take a character out as a file for other programs, or as a package", _add_export_options),
+    "elsewhere": (send, "write the zip with which a character is taught on another machine", _add_elsewhere_options),
     "bench": (bench, "measure one part of the studio on this machine, each figure beside its bar", _add_bench_options),
     "doctor": (look, "say what hardware, versions, disk, Ollama and models were found", _add_start_options),
 }

@@ -1,16 +1,19 @@
-"""Bringing in and taking out without a window: `studio import` and `studio export-dataset`."""
+"""Bringing in and taking out without a window: `studio import`, `studio export-dataset` and `studio elsewhere`."""
 
 import argparse
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import get_args
 
+from studio.domain import catalogue
 from studio.domain.errors import StudioError
 from studio.domain.formats import delivery, telling, writing
 from studio.domain.formats.source import shown
 from studio.domain.formats.speakers import folded
 from studio.domain.formats.telling import counted
 from studio.domain.persona import Persona
-from studio.services import exchange, storage
+from studio.domain.training import Preset
+from studio.services import elsewhere, exchange, homecoming, storage
 from studio.services.exchange import Arrived, Reading
 from studio.services.studio import Studio
 
@@ -22,7 +25,11 @@ WHOSE = "Nothing was brought in yet. Say whose conversations these are: --person
 def add_import_options(command: argparse.ArgumentParser) -> None:
     """The options of `studio import`."""
     command.add_argument(
-        "files", nargs="*", type=Path, metavar="FILE", help="a card, a chat, a data set, a script, a package, or a folder of them"
+        "files",
+        nargs="*",
+        type=Path,
+        metavar="FILE",
+        help="a card, a chat, a data set, a script, a package, a folder of them, or what was learned elsewhere",
     )
     whose = command.add_mutually_exclusive_group()
     whose.add_argument("--persona", metavar="NAME", help="the character who gets the conversations")
@@ -44,6 +51,16 @@ def add_export_options(command: argparse.ArgumentParser) -> None:
     )
 
 
+def add_elsewhere_options(command: argparse.ArgumentParser) -> None:
+    """The options of `studio elsewhere`."""
+    command.add_argument("character", metavar="CHARACTER", help="who is to be taught")
+    command.add_argument("--model", metavar="MODEL", default=catalogue.PRACTICE, help=", ".join(model.id for model in catalogue.MODELS))
+    command.add_argument("--preset", choices=get_args(Preset), default="balanced", help="how patiently")
+    command.add_argument(
+        "--out", type=Path, metavar="ZIP", required=True, help="where to write the zip; a folder gets a file named after the character"
+    )
+
+
 def bring(studio: Studio, options: argparse.Namespace, say: Say) -> int:
     """Say what the files hold, then bring it in as one step; returns the exit code: 1 where nothing came in."""
     if getattr(options, "undo", False):
@@ -51,6 +68,11 @@ def bring(studio: Studio, options: argparse.Namespace, say: Say) -> int:
     files = getattr(options, "files", None)
     if not files:
         raise StudioError("Nothing was brought in: no file is named. Write “studio import” and then the name of a file.")
+    learned = [file for file in files if homecoming.recognises(file)]
+    _bring_home(studio, learned, getattr(options, "dry_run", False), say)
+    files = [file for file in files if file not in learned]
+    if not files:
+        return 0
     persona = getattr(options, "persona", None)
     into = exchange.named(studio.library, persona) if persona else None
     host = studio.library.character(into).persona if into else None
@@ -80,14 +102,39 @@ def take(studio: Studio, options: argparse.Namespace, say: Say) -> int:
     way, persona_id = delivery.way(options.way), exchange.named(studio.library, options.persona)
     whole = exchange.whole(studio.library, persona_id)
     target = options.to / exchange.file_name(whole.persona, way.key) if options.to.is_dir() else options.to
-    if not target.absolute().parent.is_dir():
-        raise StudioError(f"There is no folder {target.absolute().parent}. Nothing was written. Make it first, or choose another place.")
+    _check_place(target)
     made = exchange.take_out(studio.library, persona_id, way.key, studio.settings)
     storage.write(target.absolute(), made)
     say(f"{whole.persona.name} is in {target}: {way.title.lower()} ({way.expert}), {len(made):,} bytes.")
     if left := way.left(whole):
         say(left)
     return 0
+
+
+def send(studio: Studio, options: argparse.Namespace, say: Say) -> int:
+    """Write the zip with which a character is taught on another machine; returns the exit code."""
+    persona_id = exchange.named(studio.library, options.character)
+    target = options.out / elsewhere.file_name(studio.library, persona_id) if options.out.is_dir() else options.out
+    _check_place(target)
+    made = elsewhere.made(studio.library, studio.models, studio.settings, persona_id, options.model, options.preset)
+    storage.write(target.absolute(), made)
+    say(
+        f"{target} holds the lesson, {len(made) / 1e6:.1f} MB. Its README says how to teach with it. Bring back what it makes: studio import learned.zip"
+    )
+    return 0
+
+
+def _check_place(target: Path) -> None:
+    if not target.absolute().parent.is_dir():
+        raise StudioError(f"There is no folder {target.absolute().parent}. Nothing was written. Make it first, or choose another place.")
+
+
+def _bring_home(studio: Studio, learned: Sequence[Path], look_only: bool, say: Say) -> None:
+    for file in learned:
+        if look_only:
+            say(f"{file.name} holds what was learned on another machine. This was a look only. Nothing was brought in.")
+        else:
+            say(homecoming.bring_home(studio.library, studio.models, file).sentence())
 
 
 def _speaks(named: str, readings: Sequence[Reading]) -> None:

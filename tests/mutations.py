@@ -15,8 +15,10 @@ from studio.domain import persona
 from studio.domain.conversation import from_jsonl, to_jsonl
 from studio.domain.formats import delivery, png
 from studio.domain.formats.delivery import Whole
+from studio.domain.formats.found import Skipped
 from studio.services import exchange, parquet
 from studio.settings import Settings
+from tests.domain.formats.pictured import as_tavern_writes, webp
 
 PROJECT = Path(__file__).resolve().parents[1]
 LONGEST = 2.0  # seconds for one file
@@ -26,6 +28,9 @@ VERBS = (
     "Save", "Shorten", "Split", "Start", "Take", "Type", "Unpack", "Update", "Use", "Write", "Run",
 )  # fmt: skip
 CURE = re.compile(rf"(?:^|[.!?”] )(?:{'|'.join(VERBS)})\b")
+PLACE = re.compile(r"(?:,| at) (?:the whole file$|(?:line|row|byte|file) [\d,]+|[\w./]+\.(?:jsonl?|png|svg)\b|entries$)")
+JSON_PLACE = re.compile(r"line [\d,]+, column \d+")
+FIELD = re.compile(r"there is no text under (.+)\.$")
 PASSED_OVER = ("It was left out.", "They were left out.")  # nothing of the person's is in there, so there is nothing to do
 VALUES = (
     None,
@@ -72,6 +77,8 @@ def _strangers() -> dict[str, bytes]:
     talk = [{"conversations": [{"from": "human", "value": f"Q{n}"}, {"from": "gpt", "value": "A"}]} for n in range(5)]
     return {
         "v1.json": json.dumps(card).encode(),
+        "v1.webp": webp(as_tavern_writes(json.dumps(card))),
+        "webui.yaml": b"name: Tansy\ngreeting: |-\n  Mind the nettles.\ncontext: |-\n  Tansy: a witch.\n\n  {{user}}: Who?\n  {{char}}: Me.\n",
         "v1.png": png.with_texts("x", png.plain(), {"chara": json.dumps(card)}),
         "chat.jsonl": "\n".join(map(json.dumps, log)).encode(),
         "alpaca.json": json.dumps(pairs, indent=1).encode(),
@@ -236,9 +243,9 @@ def answer(name: str, data: bytes, folder: Path, settings: Settings) -> Answer:
     if spent > LONGEST:
         return Answer(bool(one.found), spent, said, f"it took {spent:.1f} s")
     if one.found is None:
-        return Answer(False, spent, said, _refusal(name, one.refusal))
-    odd = (skip for skip in one.found.skipped if not _told(name, skip.where, skip.what, skip.cure))
-    return Answer(True, spent, said, next((f"a place that was passed over says: {skip}" for skip in odd), ""))
+        return Answer(False, spent, said, _refusal(name, one))
+    odd = (f"a place that was passed over {lacks}: {skip}" for skip in one.found.skipped if (lacks := _lacking(name, skip)))
+    return Answer(True, spent, said, next(odd, ""))
 
 
 def fault(name: str, data: bytes, folder: Path, settings: Settings) -> str:
@@ -251,11 +258,21 @@ def shape(sentence: str) -> str:
     return re.sub(r"\d[\d,]*", "0", re.sub(r"“[^”]*”", "“…”", sentence))
 
 
-def _refusal(name: str, sentence: str) -> str:
-    if name not in sentence:
-        return f"the refusal does not name the file: {sentence}"
-    return "" if CURE.search(sentence) else f"the refusal has no cure: {sentence}"
+def _refusal(name: str, one: exchange.Reading) -> str:
+    if one.refused is None:
+        return f"the refusal is not made of place, reason and cure: {one.refusal}"
+    lacks = _lacking(name, one.refused) or ("" if PLACE.search(one.refused.where) else "tells no place")
+    return lacks and f"the refusal {lacks}: {one.refusal}"
 
 
-def _told(name: str, where: str, what: str, cure: str) -> bool:
-    return where.startswith(name) and bool(what) and (cure in PASSED_OVER or CURE.search(cure) is not None)
+def _lacking(name: str, told: Skipped) -> str:
+    """What a sentence does not tell of file, place, field and cure; empty where it tells all."""
+    inside = told.where.removeprefix(f"{name}, ")
+    if inside in (told.where, "") and told.cure not in PASSED_OVER:
+        return "does not name the file and a place in it"
+    if "can't be read as JSON" in told.what and not JSON_PLACE.search(inside):
+        return "tells no line and column"
+    under = FIELD.search(told.what)
+    if under and under[1] not in inside:
+        return "tells no field"
+    return "" if told.what and (told.cure in PASSED_OVER or CURE.search(told.cure)) else "has no cure"

@@ -21,6 +21,7 @@ HEAVY = {
     "llama_cpp",
     "safetensors",
     "sklearn",
+    "optuna",
     "scipy",
 }
 # Layer: the rooms of the studio it may import, and the outside libraries.

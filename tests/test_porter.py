@@ -5,10 +5,13 @@ import json
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
+from safetensors.numpy import save
 
 from studio import cli
 from studio.domain.formats import delivery
+from tests.services import parcels
 
 SCRIPT = "Mia: Hello <b>Pip</b>.\nPip: Woof.\n\nMia: Bed.\nPip: No!\n"
 ROWS = '{"messages": [{"role": "user", "content": "x"}, {"role": "assistant", "content": "y"}]}\n{bad\n'
@@ -60,14 +63,18 @@ def test_a_look_says_what_is_understood_and_brings_in_nothing(studio):
             "     Visitor: x",
             "     Character: y",
             "  1 place was passed over:",
-            "    m.jsonl, line 2: this can't be read as JSON: a name in double quotation marks is missing. Mend it. What comes after it was not read.",
-            "gone.txt is not there. Nothing was brought in. Look at the name again.",
+            "    m.jsonl, line 2, column 2: this can't be read as JSON: a name in double quotation marks is missing. Mend it. What comes after it was not read.",
+            "gone.txt, the whole file: it is not there. Look at the name again. Nothing was brought in.",
             "2 places that could not be read stand in bad.csv.",
             "This was a look only. Nothing was brought in.",
         ],
     )
     with open("bad.csv", encoding="utf-8-sig", newline="") as file:
-        assert [row[:3] for row in csv.reader(file)] == [["file", "line", "field"], ["m.jsonl", "2", ""], ["gone.txt", "", ""]]
+        assert [row[:3] for row in csv.reader(file)] == [
+            ["file", "line", "field"],
+            ["m.jsonl", "2", "column 2"],
+            ["gone.txt", "", "the whole file"],
+        ]
     assert count(studio) == before
 
 
@@ -97,7 +104,10 @@ def test_conversations_need_somebody_whose_they_are(studio):
 
 def test_files_of_which_none_can_be_read_end_in_their_sentence(studio):
     Path("e.json").write_text("", "utf-8")
-    assert studio("import", "e.json", "--new") == (1, ["e.json is empty. Choose a file with conversations in it. Nothing was brought in."])
+    assert studio("import", "e.json", "--new") == (
+        1,
+        ["e.json, the whole file: there is nothing in it. Choose a file with conversations in it. Nothing was brought in."],
+    )
     assert studio("import") == (1, ["Nothing was brought in: no file is named. Write “studio import” and then the name of a file."])
 
 
@@ -134,3 +144,18 @@ def test_who_of_several_speakers_is_the_character_can_be_said(studio):
         1,
         ["Nobody called “Ann” speaks in what was named. Nothing was brought in. Those who speak are Tom, Ben."],
     )
+
+
+def test_a_lesson_goes_to_another_machine_and_comes_home(studio, tmp_path):
+    code, said = studio("elsewhere", "biscuit", "--preset", "quick", "--out", ".")
+    assert code == 0 and said[0].startswith("biscuit-lesson.zip holds the lesson, ")
+    learned = {f"{parcels.Q}.lora_A.weight": np.ones((8, 256), np.float32), f"{parcels.Q}.lora_B.weight": np.ones((256, 8), np.float32)}
+    parcels.packed(Path("biscuit-lesson.zip").read_bytes(), tmp_path / "learned.zip", **{"adapter_model.safetensors": save(learned)})
+    assert studio("import", "learned.zip", "--dry-run")[1][0].endswith("Nothing was brought in.")
+    code, said = studio("import", "learned.zip")
+    assert code == 0 and said[0].startswith("Biscuit has learned from ") and "on another machine" in said[0]
+    assert studio("import", "learned.zip") == (
+        1,
+        ["This lesson is here already. Nothing was changed. Look at Earlier lessons, or in their bin."],
+    )
+    assert studio("elsewhere", "biscuit", "--out", "no-such-folder/x.zip")[0] == 1

@@ -77,15 +77,15 @@ export function character(api, { saved }) {
     const pick = text => () => { const chosen = text(); theirs = null; clash.clear(); saver.held = false; become(chosen); saver.save(); };
     clash.show("This character sheet was changed in another window.", { "Keep mine": pick(() => now), "Use the newer one": pick(() => theirs) }, bothTexts(rows));
   }
-  function offerDraft() {
-    const left = drafts.found(key());
-    if (!left) return;
-    if (same(left.text, now)) return drafts.settle(key());
+  /** What windows left behind, one after the other: the next is asked about when this one is stored. */
+  function offerNext(who, [[found, left] = [], ...others]) {
+    if (!found || persona !== who) return;
+    const done = () => { drafts.settle(found); offer.clear(); };
+    const leave = () => { done(); offerNext(who, others); };
+    if (same(left.text, now)) return leave();
     details.open = true;
-    offer.show("Words typed before the studio stopped were found in this browser.", {
-      "Put them back": () => { drafts.settle(key()); offer.clear(); become(left.text); saver.save(); },
-      "Leave them": () => { drafts.settle(key()); offer.clear(); },
-    });
+    const back = () => { become(left.text); done(); saver.flush().then(stored => stored && offerNext(who, others)); };
+    offer.show("Words typed before the studio stopped were found in this browser.", { "Put them back": back, "Leave them": leave });
   }
   form.addEventListener("input", e => { now = { ...now, [e.target.dataset.field]: wellFormed(e.target.value) }; grow(e.target); paintRules(); touched(); });
   form.addEventListener("compositionstart", () => { saver.composing = true; });
@@ -97,7 +97,7 @@ export function character(api, { saved }) {
     for (const each of [trouble, clash, offer]) each.clear();
     if (persona !== who) kept = new Map();
     persona = who; rev = answer.rev; name = answer.sheet.name; now = ground = toText(answer.sheet);
-    render(); state.textContent = ""; offerDraft();
+    render(); state.textContent = ""; drafts.found(key()).then(left => offerNext(who, left));
   }
   return { node, show, keep, saver, flush: () => saver.flush(), put: section => talks.before(section) };
 }

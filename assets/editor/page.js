@@ -166,7 +166,7 @@ export function page(api, { announce, toast, saved, keys, history, leave, drawer
     lines.replaceChildren(); marking.show(answer); blank.hidden = true; body.hidden = bar.hidden = false;
     render(); tell("saved", ""); told.opened(id);
     drafts.visited(persona, id);
-    offerDraft(id);
+    drafts.found(id).then(left => doc?.id === id && offerNext(id, left));
     if (focus) goTo(focus);
   }
   function goTo(focus) {
@@ -175,16 +175,19 @@ export function page(api, { announce, toast, saved, keys, history, leave, drawer
     select(i, { i, at: focus.end ? now.turns[i].text.length : 0 });
     lines.children[i].scrollIntoView({ block: "center" });
   }
-  function offerDraft(id) {
-    const left = drafts.found(id);
-    if (!left) return;
+  /** What windows left behind, one after the other: the next is asked about when this one is stored, so that none takes another's place. */
+  function offerNext(id, [[name, left] = [], ...others]) {
+    if (!name || doc?.id !== id) return;
     const mine = { title: left.title, turns: received(left.turns) };
-    if (sameWords(mine, now) && (!left.marks || sameMarks(left.marks, marking.now))) return drafts.settle(id);
+    const done = () => { drafts.settle(name); offer.clear(); };
+    const leave = () => { done(); offerNext(id, others); };
+    if (sameWords(mine, now) && (!left.marks || sameMarks(left.marks, marking.now))) return leave();
     const back = () => {
-      const both = left.rev === doc.rev ? mine : merge({ title: left.ground.title, turns: left.ground.turns }, mine, now) ?? mine;
-      past.note(spot()); become(both); if (left.marks) marking.become(left.marks); drafts.settle(id); offer.clear(); saver.save();
+      const both = left.rev === doc.rev && now === ground ? mine : merge({ title: left.ground.title, turns: left.ground.turns }, mine, now) ?? mine;
+      past.note(spot()); become(both); if (left.marks) marking.become(left.marks); done();
+      saver.flush().then(stored => stored && offerNext(id, others));
     };
-    offer.show("Words typed before the studio stopped were found in this browser.", { "Put them back": back, "Leave them": () => { drafts.settle(id); offer.clear(); } });
+    offer.show("Words typed before the studio stopped were found in this browser.", { "Put them back": back, "Leave them": leave });
   }
   function unread(answer, fault, id, focus) {
     const sentence = answer?.error === "missing" ? "This conversation is not there any more. It may be in the bin. Choose another one." : answer?.message ?? whyMissing(fault, "This conversation");

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -63,19 +63,21 @@ def names(conversations: Iterable[Conversation]) -> str:
     return hashlib.sha256(" ".join(each).encode()).hexdigest()[:16] if each else ""
 
 
-def snapshot(parts: Split, new: Iterable[str] = ()) -> str:
+def snapshot(parts: Split, new: Iterable[str] = (), whose: Mapping[str, tuple[str, str]] | None = None) -> str:
     """The file a lesson reads, one conversation a line: `{"id", "title", "part", "messages"}`. Its SHA-256 names what was learned.
 
-    `new`: names of conversations an earlier lesson has not seen; their lines say `"new": true`.
+    `new`: names of conversations an earlier lesson has not seen; their lines say `"new": true`. `whose`, in a lesson for several characters: id of
+    a conversation -> id and system text of its character; both stand in its line, as `"persona"` and `"system"`.
     """
-    fresh = set(new)
+    fresh, owner = set(new), whose or {}
     lines = []
     for part, conversations in (("train", parts.train), ("validation", parts.validation)):
         for c in conversations:
             lines.append(
                 json.dumps(
                     {"id": c.id, "title": c.title, "part": part, "messages": to_messages(c.turns)}
-                    | ({"new": True} if name(c) in fresh else {}),
+                    | ({"new": True} if name(c) in fresh else {})
+                    | (dict(zip(("persona", "system"), owner[c.id], strict=True)) if c.id in owner else {}),
                     ensure_ascii=False,
                     sort_keys=True,
                 )
@@ -84,15 +86,29 @@ def snapshot(parts: Split, new: Iterable[str] = ()) -> str:
     return "".join(lines)
 
 
-def from_snapshot(text: str) -> Split:
-    """The split a snapshot holds."""
+def from_snapshot(text: str, persona_id: str = "") -> Split:
+    """The split a snapshot holds; with `persona_id` that character's part of it."""
     sides: dict[str, list[Conversation]] = {"train": [], "validation": []}
     for line in text.split("\n"):
         if line:
             row = json.loads(line)
+            if persona_id and row.get("persona", persona_id) != persona_id:
+                continue
             turns = tuple(Turn(str(n), "user" if m["role"] == "user" else "model", m["content"]) for n, m in enumerate(row["messages"]))
             sides[row["part"]].append(Conversation(row["id"], row["title"], turns))
     return Split(tuple(sides["train"]), tuple(sides["validation"]))
+
+
+def whose(text: str) -> dict[str, tuple[str, str]]:
+    """Id of a conversation -> id and system text of its character, for the lines of a snapshot that say so."""
+    rows = (json.loads(line) for line in text.split("\n") if line)
+    return {row["id"]: (row["persona"], row["system"]) for row in rows if "persona" in row}
+
+
+def joined(parts: Iterable[Split]) -> Split:
+    """Several splits as one: each keeps its own share back."""
+    sides = list(parts)
+    return Split(tuple(c for part in sides for c in part.train), tuple(c for part in sides for c in part.validation))
 
 
 def to_gemma_jsonl(conversations: Iterable[Conversation], system: str, dialect: gemma.Dialect) -> str:

@@ -48,11 +48,11 @@ _OWN_AGE = re.compile(rf"(?:\b(?:[Hh]e|[Ss]he|[Ii]t|They) (?:is|are) |\band )({N
 _COUNTED = re.compile(rf"\b(?:[Tt]he|[Ii]ts|[Hh]is|[Hh]er|[Mm]y|[Yy]our) ([a-z]+) (?:has|holds|gives) ({NUMBER}) ([a-z]+s)\b")
 _COLOURED = re.compile(rf"\b(?:wears|has|owns|carries|keeps|drinks from) (?:a|an|one|his|her|its|their) ({_COLOUR}) ([a-z]+)\b")
 _IS_COLOURED = re.compile(rf"\b(?:His|Her|Its|Their) (?:[a-z]+ )?([a-z]+) is ({_COLOUR})\b")
-# What a line says of the one who speaks (I) or is spoken to (you).
-_SAID_AGE = {who: re.compile(rf"\b{be} (?:now |only |just )?(?!one\b(?! year))({NUMBER})(?= ?[.!?]| ?$| years? old)", re.IGNORECASE)
-             for who, be in {"own": r"(?:I am|I'm)", "their": r"(?:you are|you're)"}.items()}  # fmt: skip
-_SAID_COLOUR = {who: re.compile(rf"\b{whose} (?:({_COLOUR}) ([a-z]+)|([a-z]+) is ({_COLOUR}))\b", re.IGNORECASE)
-                for who, whose in {"own": "my", "their": "your"}.items()}  # fmt: skip
+# What a line, in small letters, says of the one who speaks (I) or is spoken to (you). Each begins with a letter and looks behind it only then.
+_SAID_AGE = {who: re.compile(rf"{be} (?:now |only |just )?(?!one\b(?! year))({NUMBER})(?= ?[.!?]| ?$| years? old)")
+             for who, be in {"own": r"i(?<!\wi)(?: am|'m)", "their": r"you(?<!\wyou)(?: are|'re)"}.items()}  # fmt: skip
+_SAID_COLOUR = {who: re.compile(rf"{whose} (?:({_COLOUR}) ([a-z]+)|([a-z]+) is ({_COLOUR}))\b")
+                for who, whose in {"own": r"my(?<!\wmy)", "their": r"your(?<!\wyour)"}.items()}  # fmt: skip
 _ARE = {"own": ("i am", "i'm"), "their": ("you are", "you're")}
 _HAS = ("has", "holds", "gives")
 What = TypeVar("What")
@@ -77,9 +77,18 @@ def read(conversations: Iterable[Conversation], persona: Persona, notes: Notes |
     if known == Known(None, {}, {}, {}):
         return []
 
+    hints = _hints(known, persona)
+
     def seen(spoken: Conversation) -> tuple[tuple[str, int], ...]:
-        lines = ((n, straight(turn.text), turn.role) for n, turn in enumerate(spoken.turns))
-        return tuple((fact, n) for n, text, role in lines for fact in dict.fromkeys(_contradicted(text, role, known, persona)))
+        # A word without which a pattern can't be there is seen much faster than that it isn't; and in all lines at once.
+        whole = straight("\n".join(turn.text for turn in spoken.turns)).lower()
+        near, found = [hint for hint in hints if hint in whole], []
+        for n, turn in enumerate(spoken.turns) if near else ():
+            text = straight(turn.text)
+            small = text.lower()
+            if any(map(small.__contains__, near)):
+                found += [(fact, n) for fact in dict.fromkeys(_contradicted(text, small, turn.role, known, persona))]
+        return tuple(found)
 
     places: defaultdict[str, list[Place]] = defaultdict(list)
     given = (known, persona.name, persona.visitor)
@@ -125,14 +134,21 @@ def value(number: str) -> int:
     return hundred + sum(ONES.index(word) if word in ONES else 10 * TENS.index(word) + 20 for word in rest)
 
 
-def _contradicted(text: str, role: Role, known: Known, persona: Persona) -> Iterator[str]:
+def _hints(known: Known, persona: Persona) -> tuple[str, ...]:
+    """What a line has to hold one of, in small letters, before it can say anything about a fact."""
+    ages = [said for phrases in _ARE.values() for said in phrases] if known.own_age or known.ages else []
+    named = [*known.ages, *(persona.name.split() if known.own_age else ())]
+    aged = [f"{name.lower()}{who} is" for name in named for who in ("", " who", ", who")]
+    return tuple(dict.fromkeys([*ages, *aged, *known.colours, *(thing for thing, _ in known.counts)]))
+
+
+def _contradicted(text: str, small: str, role: Role, known: Known, persona: Persona) -> Iterator[str]:
     about_character = "own" if role == "model" else "their"
-    small = text.lower()  # a word without which a pattern can't be there is seen much faster than that it isn't
     yield from _wrong_ages(text, small, role, known, persona)
     if known.colours and ("my" if role == "model" else "your") in small:
-        for first, thing, other, second in _SAID_COLOUR[about_character].findall(text):
-            colour, fact = known.colours.get((thing or other).casefold(), ("", ""))
-            if fact and _grey((first or second).casefold()) != _grey(colour):
+        for first, thing, other, second in _SAID_COLOUR[about_character].findall(small):
+            colour, fact = known.colours.get(thing or other, ("", ""))
+            if fact and _grey(first or second) != _grey(colour):
                 yield fact
     for thing, number, parts in _COUNTED.findall(text) if known.counts and any(verb in text for verb in _HAS) else ():
         count, fact = known.counts.get((thing, parts), (0, ""))
@@ -145,7 +161,7 @@ def _wrong_ages(text: str, small: str, role: Role, known: Known, persona: Person
     own, their = (known.own_age, visitor) if role == "model" else (visitor, known.own_age)
     for who, held in (("own", own), ("their", their)):
         whole, short = _ARE[who]
-        if held and (whole in small or short in small) and any(value(said) != held[0] for said in _SAID_AGE[who].findall(text)):
+        if held and (whole in small or short in small) and any(value(said) != held[0] for said in _SAID_AGE[who].findall(small)):
             yield held[1]
     for who, said in _AGED.findall(text) if _IS_NUMBER.search(text) else ():
         age, fact = (known.own_age or (0, "")) if who in persona.name.split() else known.ages.get(who, (0, ""))

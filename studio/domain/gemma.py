@@ -7,6 +7,7 @@ stands here equals what the model's own template renders.
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from studio.domain.conversation import Turn
 from studio.domain.errors import StudioError
@@ -35,8 +36,7 @@ GEMMA4 = Dialect("gemma4", "<|turn>", "<turn|>", folds_system=False, knows_syste
 GEMMA4_LARGE = Dialect("gemma4-large", "<|turn>", "<turn|>", folds_system=False, knows_system=True, thought="<|channel>thought\n<channel|>")
 
 
-@dataclass(frozen=True)
-class Segment:
+class Segment(NamedTuple):
     """A stretch of the text the model sees; `learned` when its tokens carry loss."""
 
     text: str

@@ -1,10 +1,10 @@
 """Habits a character would learn without being meant to: the same words again and again, and what assistants say and draw."""
 
 import re
-from collections import defaultdict
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from studio.domain import assistantisms, phrases
 from studio.domain.checks import Finding, Kind, Place, finding
@@ -19,7 +19,8 @@ MARKS = {"…": "an ellipsis", "!": "an exclamation mark", "！": "an exclamatio
 LONGEST_QUOTE = 80  # characters
 MEANT = 0.5  # stage directions or emoji in more replies than this are how the character talks
 
-Homes = defaultdict[str, list[Place]]
+Marks = tuple[tuple[str, re.Pattern[str]], ...]
+End = TypeVar("End", str, int)
 # A piece of text every match holds, then the mark of layout itself.
 _LAYOUT = (
     ("# ", re.compile(r"^#{1,6} \S", re.MULTILINE)),
@@ -57,17 +58,24 @@ USUAL = {traits: traits for mark in ("", *MARKS.values()) for traits in [Traits(
 class Reply(NamedTuple):
     """One line the character says, and where."""
 
-    place: Place
+    spoken: Conversation
+    n: int  # which line of it
     said: Sequence[int]  # its words, each as its number
     traits: Traits
 
+    @property
+    def place(self) -> Place:
+        """Where it stands."""
+        return self.spoken.id, self.spoken.title, self.n
 
-def read(conversations: Iterable[Conversation], notes: Notes | None = None) -> list[Finding]:
+
+def read(conversations: Sequence[Conversation], notes: Notes | None = None) -> list[Finding]:
     """Every habit worth a look."""
     notes = notes or Notes()
     names = notes.numbers.names
     telling = frozenset(notes.numbers[word] for word in assistantisms.PATTERNS)
-    replies = [reply for c in conversations for reply in _replies(c, notes, telling)]
+    noted = [notes.of(c, "habits", None, partial(_traits, said=notes.said(c), telling=telling, names=names)) for c in conversations]
+    replies = [reply for c, traits in zip(conversations, noted, strict=True) for reply in _replies(c, notes.said(c), traits)]
     starts = _starts(replies, names)
     return [
         *starts,
@@ -82,21 +90,22 @@ def read(conversations: Iterable[Conversation], notes: Notes | None = None) -> l
     ]
 
 
-def _replies(spoken: Conversation, notes: Notes, telling: frozenset[int]) -> Iterator[Reply]:
-    said = notes.said(spoken)
-    for n, traits in notes.of(spoken, "habits", None, partial(_traits, said=said, telling=telling, names=notes.numbers.names)):
-        yield Reply((spoken.id, spoken.title, n), said.line(n), traits)
+def _replies(spoken: Conversation, said: Said, noted: Iterable[Traits]) -> Iterator[Reply]:
+    places = (n for n, turn in enumerate(spoken.turns) if turn.role == "model")
+    return (Reply(spoken, n, said.line(n), traits) for n, traits in zip(places, noted, strict=True))
 
 
-def _traits(spoken: Conversation, said: Said, telling: frozenset[int], names: Sequence[str]) -> tuple[tuple[int, Traits], ...]:
-    found = []
+def _traits(spoken: Conversation, said: Said, telling: frozenset[int], names: Sequence[str]) -> tuple[Traits, ...]:
+    """What can be seen in each of its replies."""
+    found, whole = [], " ".join(spoken.replies)
+    layout, stage = _near(whole, _LAYOUT), _near(whole, _STAGE)
     for n, turn in enumerate(spoken.turns):
         if turn.role == "model":
             line = said.line(n)
             heard = [] if telling.isdisjoint(line) else [names[word] for word in line if word in telling]
             phrase = assistantisms.phrase(turn.text, heard) if heard else ""
-            traits = Traits(_mark(turn.text), phrase, _holds(turn.text, _LAYOUT), _holds(turn.text, _STAGE), _has_emoji(turn.text))
-            found.append((n, USUAL.get(traits, traits)))
+            traits = Traits(_mark(turn.text), phrase, _holds(turn.text, layout), _holds(turn.text, stage), _has_emoji(turn.text))
+            found.append(USUAL.get(traits, traits))
     return tuple(found)
 
 
@@ -122,16 +131,16 @@ def _quoted(said: Sequence[int], names: Sequence[str]) -> str:
 
 
 def _starts(replies: Sequence[Reply], names: Sequence[str]) -> list[Finding]:
-    homes: Homes = defaultdict(list)
-    for reply in replies:
-        if reply.said:
-            homes[_quoted(reply.said[:OPENING], names)].append(reply.place)
+    openings = [tuple(reply.said[:OPENING]) for reply in replies]
     least = _least(OPENING_SHARE, OPENING_LEAST, len(replies))
-    often = sorted(((said, places) for said, places in homes.items() if len(places) >= least), key=lambda start: -len(start[1]))
+    often = sorted(((said, count) for said, count in Counter(openings).items() if said and count >= least), key=lambda start: -start[1])
     titles = ("", "{N} replies open with the same words")
     sentence = "A model takes such an opening for the rule, and begins still more replies with it."
+    told = (
+        (_quoted(said, names), tuple(r.place for r, opening in zip(replies, openings, strict=True) if opening == said)) for said, _ in often
+    )
     return _some(*(
-        finding("start", "look", tuple(places), titles, sentence, _percent(len(places), len(replies)), said) for said, places in often
+        finding("start", "look", places, titles, sentence, _percent(len(places), len(replies)), said) for said, places in told
     ))  # fmt: skip
 
 
@@ -148,17 +157,14 @@ def _phrases(replies: Sequence[Reply], names: Sequence[str], starts: tuple[str, 
 
 
 def _finish(replies: Sequence[Reply], names: Sequence[str]) -> Finding | None:
-    marks: Homes = defaultdict(list)
-    last: Homes = defaultdict(list)
-    for reply in replies:
-        marks[reply.traits.mark].append(reply.place)
-        if reply.said:
-            last[names[reply.said[-1]]].append(reply.place)
-    marks.pop("", None)
-    if mark := _nearly_all(marks, len(replies)):
-        return _same_finish(f"Nearly every reply ends with {mark}", marks[mark], len(replies))
-    if word := _nearly_all(last, len(replies)):
-        return _same_finish("Nearly every reply ends with the same word", last[word], len(replies), word)
+    total = len(replies)
+    if mark := _nearly_all((reply.traits.mark for reply in replies if reply.traits.mark), total):
+        places = tuple(reply.place for reply in replies if reply.traits.mark == mark)
+        return _same_finish(f"Nearly every reply ends with {mark}", places, total)
+    word = _nearly_all((reply.said[-1] for reply in replies if reply.said), total)
+    if word is not None:
+        places = tuple(reply.place for reply in replies if reply.said and reply.said[-1] == word)
+        return _same_finish("Nearly every reply ends with the same word", places, total, names[word])
     return None
 
 
@@ -167,14 +173,14 @@ def _mark(text: str) -> str:
     return MARKS["…"] if bare.endswith("...") else MARKS.get(bare[-1:], "")
 
 
-def _nearly_all(homes: Homes, total: int) -> str:
-    most = max(homes, key=lambda end: len(homes[end]), default="")
-    return most if most and len(homes[most]) >= FINISH_LEAST and len(homes[most]) > FINISH_SHARE * total else ""
+def _nearly_all(ends: Iterable[End], total: int) -> End | None:
+    most, count = next(iter(Counter(ends).most_common(1)), (None, 0))
+    return most if count >= FINISH_LEAST and count > FINISH_SHARE * total else None
 
 
-def _same_finish(title: str, places: list[Place], total: int, word: str = "") -> Finding | None:
+def _same_finish(title: str, places: tuple[Place, ...], total: int, word: str = "") -> Finding | None:
     sentence = "Let some end in another way, or every answer will."
-    return finding("finish", "look", tuple(places), (title, title), sentence, _percent(len(places), total), word[:LONGEST_QUOTE])
+    return finding("finish", "look", places, (title, title), sentence, _percent(len(places), total), word[:LONGEST_QUOTE])
 
 
 def _assistant(replies: Sequence[Reply]) -> Finding | None:
@@ -217,6 +223,10 @@ def _now_and_then(kind: Kind, places: tuple[Place, ...], total: int, titles: tup
     return finding(kind, "look", places, titles, "Most replies have none. Are they meant?", _percent(len(places), max(1, total)))
 
 
-def _holds(text: str, table: tuple[tuple[str, re.Pattern[str]], ...]) -> bool:
-    near = [pattern for needle, pattern in table if needle in text]
-    return bool(near) and any(pattern.search(text) for pattern in near)
+def _near(text: str, table: Marks) -> Marks:
+    """The marks worth trying on any part of a text; one sign alone is looked for many times as fast as two."""
+    return tuple(mark for mark in table if mark[0][0] in text and mark[0] in text)
+
+
+def _holds(text: str, near: Marks) -> bool:
+    return any(needle in text and pattern.search(text) for needle, pattern in near) if near else False

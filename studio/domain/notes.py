@@ -18,6 +18,14 @@ class Numbers(dict[str, int]):
     def __init__(self) -> None:
         super().__init__()
         self.names: list[str] = []
+        self._marked: dict[str, tuple[int, set[int]]] = {}
+
+    def marked(self, mark: str, bears: Callable[[str], bool]) -> set[int]:
+        """The numbers of those words met so far that bear a mark; each is looked at once."""
+        upto, numbers = self._marked.get(mark, (0, set[int]()))
+        numbers.update(n for n, word in enumerate(self.names[upto:], upto) if bears(word))
+        self._marked[mark] = (len(self.names), numbers)
+        return numbers
 
     def __missing__(self, word: str) -> int:
         self[word] = len(self.names)
@@ -29,7 +37,7 @@ class Said(NamedTuple):
     """The words of a conversation as numbers, and where each of its lines ends among them."""
 
     words: "array[int]"
-    ends: tuple[int, ...]
+    ends: "array[int]"
 
     def line(self, n: int) -> "array[int]":
         """The words of one line."""
@@ -42,6 +50,7 @@ class Notes:
     def __init__(self) -> None:
         self.numbers = Numbers()
         self._kept: dict[str, tuple[tuple[Turn, ...], dict[str, tuple[Any, Any]]]] = {}
+        self._whole: dict[str, tuple[Any, Any]] = {}
 
     def of(self, spoken: Conversation, check: str, given: Any, look: Callable[[Conversation], Note]) -> Note:
         """What this check noted of these lines, looking only where it has not yet. `given` is what else it goes by."""
@@ -49,6 +58,13 @@ class Notes:
         if check not in known or known[check][0] != given:
             known[check] = (given, look(spoken))
         note: Note = known[check][1]
+        return note
+
+    def once(self, check: str, given: Any, look: Callable[[], Note]) -> Note:
+        """What this check noted of all that is given, looking only where that is something else than the last time."""
+        if check not in self._whole or self._whole[check][0] != given:
+            self._whole[check] = (given, look())
+        note: Note = self._whole[check][1]
         return note
 
     def put(self, spoken: Conversation, check: str, given: Any, note: Any) -> None:
@@ -71,7 +87,7 @@ class Notes:
     def keep(self, conversations: Iterable[Conversation]) -> None:
         """Forget all others."""
         if len(self.numbers) > MOST_WORDS:
-            self.numbers, self._kept = Numbers(), {}
+            self.numbers, self._kept, self._whole = Numbers(), {}, {}
         for gone in self._kept.keys() - {spoken.id for spoken in conversations}:
             del self._kept[gone]
 
@@ -84,4 +100,5 @@ class Notes:
 
     def _numbered(self, spoken: Conversation) -> Said:
         lines = [words(turn.text) for turn in spoken.turns]
-        return Said(array("I", list(map(self.numbers.__getitem__, chain.from_iterable(lines)))), tuple(accumulate(map(len, lines))))
+        numbers = array("I", list(map(self.numbers.__getitem__, chain.from_iterable(lines))))
+        return Said(numbers, array("I", accumulate(map(len, lines))))

@@ -5,7 +5,7 @@ A job appends one JSON object a line to `events.jsonl`. Kinds: `phase` {text}, `
 `paused` {step}, `failed` {message}. Every event carries `at`, seconds since 1970.
 
 The `why` of a note: `memory` (a step down the ladder), `length` (with `cut`, the conversations read in part) or `unstable`. The `why` of an end: `stop`,
-`stale` (nothing got better any more) or `unstable` (with a `message`).
+`stale` (nothing got better any more), `behind` (others in a search are better) or `unstable` (with a `message`).
 """
 
 import json

@@ -23,6 +23,7 @@ _CONTRACTION = re.compile(
 )
 _SPELLED = re.compile(r"[^\W\d_]{2,}")  # a word that can be written in capitals; a letter alone can't
 _SHOUTED = re.compile(r"[^\W\d_a-z]{2}")  # has to be in a text with such a word, and is seen sooner
+_SHOUTED_ASCII = re.compile(r"[A-Z]{2}")  # the same, sooner still
 _NONE: frozenset[str] = frozenset()
 _RUN_TOGETHER = frozenset(("gonna", "wanna", "gotta", "dunno", "lemme", "gimme", "kinda"))
 
@@ -41,15 +42,15 @@ class VoiceRules:
     capitals: int | None = None  # words in capitals in one reply, at most
 
 
-@dataclass(frozen=True)
-class Line:
+class Line(NamedTuple):
     """One reply, taken apart as far as the rules need it."""
 
     n: int  # which line it is
     text: str
-    said: list[str]  # its words
+    said: list[str]  # its words, where a rule asks for them
     ends: list[int]  # the words of each sentence
     sounds: int  # syllables
+    is_contracted: bool  # whether one of its words is two run into one
 
     def holds(self, phrases: Iterable[str]) -> set[str]:
         """Those of these phrases (words in small letters, one space between, one at each end) that stand in it whole."""
@@ -116,17 +117,30 @@ def _held(lines: Iterable[Line], tests: Mapping[Kind, Callable[[Line], bool]], f
 
 
 def _lines(spoken: Conversation, rules: VoiceRules, notes: Notes) -> Iterator[Line]:
+    if rules.reading_age is not None or rules.longest_sentence is not None:
+        return _by_sentence(spoken, rules)
+    return _by_word(spoken, rules, notes)
+
+
+def _by_sentence(spoken: Conversation, rules: VoiceRules) -> Iterator[Line]:
     aloud = rules.reading_age is not None
-    by_sentence = aloud or rules.longest_sentence is not None
-    names = notes.numbers.names
     for n, turn in enumerate(spoken.turns):
-        if turn.role == "model" and by_sentence:
+        if turn.role == "model":
             parts = [forms for forms, _ in sentences(turn.text)]
             said = [form.casefold() for forms in parts for form in forms]
-            yield Line(n, turn.text, said, list(map(len, parts)), sum(map(syllables, said)) if aloud else 0)
-        elif turn.role == "model":
-            said = [names[number] for number in notes.said(spoken).line(n)]
-            yield Line(n, turn.text, said, [len(said)], 0)
+            is_contracted = rules.no_contractions and any(map(is_contraction, said))
+            yield Line(n, turn.text, said, list(map(len, parts)), sum(map(syllables, said)) if aloud else 0, is_contracted)
+
+
+def _by_word(spoken: Conversation, rules: VoiceRules, notes: Notes) -> Iterator[Line]:
+    asked = bool(rules.longest_reply is not None or rules.forbidden or rules.favourites)
+    heard, names = notes.said(spoken), notes.numbers.names
+    contracted = notes.numbers.marked("contracted", is_contraction) if rules.no_contractions else set[int]()
+    for n, turn in enumerate(spoken.turns):
+        if turn.role == "model":
+            line = heard.line(n)
+            said = [names[number] for number in line] if asked else []
+            yield Line(n, turn.text, said, [len(said)], 0, not contracted.isdisjoint(line))
 
 
 def _phrases(given: Iterable[str]) -> dict[str, str]:
@@ -147,16 +161,16 @@ def _tests(rules: VoiceRules) -> dict[Kind, Callable[[Line], bool]]:
     if forbidden:
         tests["forbidden"] = lambda line: bool(line.holds(forbidden))
     if rules.no_contractions:
-        tests["contraction"] = lambda line: (
-            not _RUN_TOGETHER.isdisjoint(line.said) or any(is_contraction(word) for word in line.said if "'" in word)
-        )
+        tests["contraction"] = lambda line: line.is_contracted
     if marks is not None:
         tests["exclamation"] = lambda line: line.text.count("!") + line.text.count("！") > marks
     if shouts is not None:
-        tests["capital"] = lambda line: (
-            _SHOUTED.search(line.text) is not None and sum(map(str.isupper, _SPELLED.findall(line.text))) > shouts
-        )
+        tests["capital"] = lambda line: _is_shouted(line.text) and sum(map(str.isupper, _SPELLED.findall(line.text))) > shouts
     return tests
+
+
+def _is_shouted(text: str) -> bool:
+    return (_SHOUTED_ASCII if text.isascii() else _SHOUTED).search(text) is not None
 
 
 def is_contraction(word: str) -> bool:

@@ -50,9 +50,9 @@ class Sketch:
                 return True
         return False
 
-    def cast(self, rng: random.Random) -> "Cast":
-        """Who speaks: the finished system text, and the words it took for its slots."""
-        words: Words = {}
+    def cast(self, rng: random.Random, given: "Words | None" = None) -> "Cast":
+        """Who speaks: the finished system text, and the words it took for its slots; those in `given` are taken from there."""
+        words: Words = dict(given or {})
         return Cast(self._finished(self.system, rng, words), words)
 
     def expand(self, rng: random.Random, cast: "Cast | None" = None) -> list[str]:

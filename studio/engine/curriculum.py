@@ -40,9 +40,11 @@ class Recipe:
     window: int = 256
     longest: int = WIDTHS[-1]  # tokens in a row; longer conversations are cut at a visitor's turn
     batch_tokens: int = 4096
-    steps: int = 7000
+    steps: int = 7680
     warmup: int = 100
     learning_rate: float = 2.5e-3
+    restart: int = 7000  # step, a multiple of WINDOW: from here the rate falls once more, and half of the free names are coined
+    restart_rate: float = 4e-4
     weight_decay: float = 0.1
     dropout: float = 0.1  # on what each attention and MLP adds; the text is small and is read many times
     own: float = 0.44  # share of rows written for this project in the neutral voice
@@ -132,14 +134,33 @@ class Pool:
         return rng.choices(self.sketches, cum_weights=self.weights)[0]
 
 
-def written(rng: random.Random, sketch: smalltalk.Sketch, pool: Pool) -> tuple[list[Turn], str]:
-    """A practice exchange; now and then several of the same voice in a row, so that the model has seen a subject change."""
-    cast = sketch.cast(rng)
+def written(rng: random.Random, sketch: smalltalk.Sketch, pool: Pool, name: str = "") -> tuple[list[Turn], str]:
+    """A practice exchange; now and then several of the same voice in a row, so that the model has seen a subject change.
+
+    `name` is the speaker's, in a voice that may have any.
+    """
+    cast = sketch.cast(rng, {"[name]": name} if name else {})
     lines = sketch.expand(rng, cast)
     while rng.random() < 0.35 and len(lines) < 8:
         lines += pool.draw(rng).expand(rng, cast)
     turns = [Turn("", "model", line) if n % 2 else Turn("", "user", typed(rng, line)) for n, line in enumerate(lines)]
     return turns, retold(rng, cast.system)
+
+
+class Coiner:
+    """Makes up names out of any pieces of the vocabulary, rare ones too: whoever reads them has to copy, not to remember."""
+
+    def __init__(self, tokenizer: Tokenizer) -> None:
+        pieces = sorted(tokenizer.get_vocab())
+        self.heads = [p[1:] for p in pieces if re.fullmatch(SPACE + "[A-Z][a-z]{0,3}", p)]
+        self.tails = [p for p in pieces if re.fullmatch("[a-z]{1,4}", p)]
+
+    def __call__(self, rng: random.Random) -> str:
+        """A name of three to ten letters."""
+        name = ""
+        while not 3 <= len(name) <= 10:
+            name = rng.choice(self.heads) + "".join(rng.choices(self.tails, k=rng.randint(1, 3)))
+        return name
 
 
 def retold(rng: random.Random, system: str) -> str:
@@ -176,14 +197,14 @@ class Texts:
         parts = (self.persona, self.topical, *([asdict(s) for s in pool.sketches] for pool in (self.own, *self.pools)))
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
-    def draw(self, rng: random.Random) -> tuple[list[Turn], str, bool]:
-        """One conversation, its system text, and whether the visitor's side is learned too."""
+    def draw(self, rng: random.Random, coin: Coiner | None = None) -> tuple[list[Turn], str, bool]:
+        """One conversation, its system text, and whether the visitor's side is learned too. With `coin`, half of the free names are its."""
         share = rng.random()
         if share < self.recipe.own:
             return *written(rng, self.own.draw(rng), self.own), False
         if share < self.recipe.own + self.recipe.voices:
             pool = rng.choices(self.pools, [pool.share for pool in self.pools])[0]
-            return *written(rng, pool.draw(rng), pool), False
+            return *written(rng, pool.draw(rng), pool, coin(rng) if coin and rng.random() < 0.5 else ""), False
         records = self.topical if share > 1 - self.recipe.topical else self.persona
         return *borrowed(rng, rng.choice(records)), True
 
@@ -224,12 +245,15 @@ class Texts:
         A batch has one of a few shapes: with any other number of rows every step would ask the allocator and the matrix kernels for
         something new, and half of the time would go into finding it.
         """
+        assert self.tokenizer is not None
+        coiner = Coiner(self.tokenizer)
         for window in itertools.count(start // WINDOW):
+            coin = coiner if window * WINDOW >= self.recipe.restart else None
             rng = random.Random(f"{self.recipe.seed}:{window}")
             waiting: dict[int, list[Row]] = {width: [] for width in WIDTHS}
             full: list[list[Row]] = []
             while len(full) < WINDOW:
-                row = self.encode(*self.draw(rng))
+                row = self.encode(*self.draw(rng, coin))
                 width = next(w for w in WIDTHS if w >= min(len(row[0]), WIDTHS[-1]))
                 waiting[width].append(row)
                 if len(waiting[width]) == self.recipe.batch_tokens // width:

@@ -1,6 +1,6 @@
 """How surprised a model is by replies it has never seen."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from transformers import PreTrainedModel
@@ -29,3 +29,12 @@ def surprise(model: PreTrainedModel, rows: Sequence[Row]) -> float:
         count += len(places)
     model.train(training)
     return total / max(1, count)
+
+
+def surprises(model: PreTrainedModel, groups: Mapping[str, Sequence[Row]]) -> tuple[float, dict[str, float]]:
+    """`surprise` over all rows, and over those of each group."""
+    each = {name: surprise(model, rows) for name, rows in groups.items()}
+    counts = {name: sum(label != IGNORED for row in rows for label in row.labels[1:]) for name, rows in groups.items()}
+    if len(each) == 1:
+        return next(iter(each.values())), each
+    return sum(each[name] * counts[name] for name in each) / max(1, sum(counts.values())), each

@@ -10,6 +10,7 @@ from transformers.utils.logging import disable_progress_bar
 
 from studio.domain import gemma
 from studio.domain.errors import StudioError
+from studio.engine import team
 
 disable_progress_bar()  # what loads is said by the page; a bar of shards in a log says nothing to anybody
 SMALL = 50_000_000  # parameters below which fp32 costs nothing and keeps runs exactly repeatable
@@ -78,7 +79,7 @@ def model(folder: Path, four_bit: bool = False, full: bool = False) -> PreTraine
         extra["quantization_config"] = BitsAndBytesConfig(
             load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_use_double_quant=True, bnb_4bit_compute_dtype=place.dtype
         )
-        extra["device_map"] = {"": 0}
+        extra["device_map"] = {"": team.place()}
     try:
         loaded = AutoModelForCausalLM.from_pretrained(folder, local_files_only=True, use_safetensors=True, dtype=place.dtype, **extra)
     except (OSError, ValueError, KeyError) as error:
@@ -86,7 +87,8 @@ def model(folder: Path, four_bit: bool = False, full: bool = False) -> PreTraine
             f"The model in “{folder.name}” can't be read: {str(error).splitlines()[0]}. Nothing you wrote is touched. Fetch it again or choose another."
         ) from error
     loaded.get_output_embeddings().register_forward_pre_hook(_straight)
-    return loaded.eval() if four_bit else loaded.to(place.name).eval()
+    # Of several processes on one machine each has a card of its own.
+    return loaded.eval() if four_bit else loaded.to(f"cuda:{team.place()}" if place.name == "cuda" else place.name).eval()
 
 
 def _straight(head: torch.nn.Module, given: tuple[torch.Tensor]) -> tuple[torch.Tensor]:

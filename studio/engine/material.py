@@ -2,7 +2,8 @@
 
 import hashlib
 import json
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +19,21 @@ ENDLESS = 1 << 40  # tokens; no row is longer
 
 @dataclass(frozen=True)
 class Source:
-    """One whole training row, and the conversation it comes from."""
+    """One whole training row, and the conversation it comes from; `persona` is whose it is, empty in a lesson of one."""
 
     row: Row
     identifier: str
     title: str
+    persona: str = ""
+
+
+@dataclass(frozen=True)
+class Speaker:
+    """One character of a lesson: its id (empty in a lesson of one), its system text, and the lines it is asked."""
+
+    persona: str
+    system: str
+    samples: tuple[str, ...]
 
 
 @dataclass
@@ -38,6 +49,17 @@ class Lesson:
     dialect: gemma.Dialect
     train: list[Source]
     validation: list[Source]
+    # Told the losses on unseen conversations by step after each measurement: whether going on is hopeless.
+    hopeless: Callable[[Mapping[int, float]], bool] = lambda scores: False
+    whose: dict[str, tuple[str, str]] = field(
+        default_factory=dict
+    )  # in a lesson for several: conversation -> its character and system text
+
+    @property
+    def speakers(self) -> list[Speaker]:
+        """The characters that learn, in the order of the spec."""
+        members = [(m["persona_id"], m["persona"].get("system", ""), m["samples"]) for m in self.spec.get("company", ())]
+        return [Speaker(id_, system, tuple(lines)) for id_, system, lines in members or [("", self.system, self.spec["samples"])]]
 
     @property
     def model_path(self) -> Path:
@@ -67,7 +89,7 @@ def prepare(folder: Path, reporter: Reporter) -> Lesson:
     tokenizer = loader.tokenizer(Path(spec["model_path"]))
     lesson = Lesson(
         folder, reporter, spec, asked, persona.from_dict(spec["persona"], "spec.json").system, tokenizer,
-        loader.dialect(Path(spec["model_path"]), tokenizer), [], [],
+        loader.dialect(Path(spec["model_path"]), tokenizer), [], [], dataset.whose(text),
     )  # fmt: skip
     lesson.train = _sources(parts.train, lesson)
     if asked.learn == "everything":  # unseen conversations are scored by replies alone all the same, so that lessons can be compared
@@ -79,11 +101,12 @@ def prepare(folder: Path, reporter: Reporter) -> Lesson:
 def _sources(conversations: tuple[Conversation, ...], lesson: Lesson) -> list[Source]:
     out = []
     for conversation in conversations:
-        assert_own_markup(conversation.turns, lesson.system, lesson.dialect, lesson.tokenizer)
-        for segments in gemma.rows(conversation.turns, lesson.system, lesson.dialect):
+        persona_id, system = lesson.whose.get(conversation.id, ("", lesson.system))
+        assert_own_markup(conversation.turns, system, lesson.dialect, lesson.tokenizer)
+        for segments in gemma.rows(conversation.turns, system, lesson.dialect):
             row = encode(segments, lesson.dialect, lesson.tokenizer, ENDLESS)
             if row.learned:
-                out.append(Source(row, conversation.id, conversation.title))
+                out.append(Source(row, conversation.id, conversation.title, persona_id))
     return out
 
 

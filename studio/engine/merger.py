@@ -20,6 +20,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 
 from studio.domain.errors import BadFile, StudioError
+from studio.domain.tensors import plain_name
 
 BLOCK = 64 * 1024 * 1024  # bytes of float32 rows held at once
 _LEARNED = re.compile(r"^(?:base_model\.model\.)?(?P<module>.+)\.(?P<part>lora_A|lora_B|lora_magnitude_vector)(?:\.weight)?$")
@@ -28,14 +29,6 @@ _FLOATS = {"F32", "F16", "BF16"}
 _UNKNOWN = ("fan_in_fan_out", "modules_to_save", "trainable_token_indices", "layer_replication", "lora_bias", "target_parameters", "megatron_config",
             "alora_invocation_tokens", "use_qalora", "use_bdlora", "arrow_config", "kasa_config", "velora_config", "monteclora_config")  # fmt: skip
 _REBASED = ("pissa", "olora", "corda", "loftq", "lora_ga")  # starting points that also changed the base weights
-
-
-def plain_name(name: str) -> str | None:
-    """A weight's or module's name in a text-only model; None for the parts that see or hear."""
-    for prefix in ("model.language_model.", "language_model.model.", "language_model."):
-        if name.startswith(prefix):
-            return "model." + name.removeprefix(prefix) if not name.startswith("language_model.lm_head") else name.removeprefix(prefix)
-    return name if name.startswith(("model.layers.", "model.embed_tokens.", "model.norm.", "lm_head.")) else None
 
 
 @dataclass(frozen=True)
@@ -57,9 +50,12 @@ class Delta:
 
 
 def deltas(folder: Path | None) -> dict[str, Delta]:
-    """Module name -> what was learned for it; raises StudioError for adapters whose arithmetic is another."""
-    if folder is None:
-        return {}
+    """Name of a module in a text-only model -> what was learned for it; raises StudioError for adapters whose arithmetic is another."""
+    return {_text_name(module): delta for module, delta in learned(folder).items()} if folder else {}
+
+
+def learned(folder: Path) -> dict[str, Delta]:
+    """Name of a module as the adapter has it -> what was learned for it; raises StudioError as `deltas` does."""
     try:
         config = json.loads((folder / "adapter_config.json").read_text("utf-8"))
         weights = load_file(folder / "adapter_model.safetensors")
@@ -76,7 +72,7 @@ def deltas(folder: Path | None) -> dict[str, Delta]:
                 f"The character learned something the file can't keep ({name}). The conversations are safe. Train again with the studio's own recipe."
             )
         parts.setdefault(match["module"], {})[match["part"]] = weight.float()
-    return {_text_name(module): _delta(module, found, config) for module, found in parts.items()}
+    return {module: _delta(module, found, config) for module, found in parts.items()}
 
 
 def _text_name(module: str) -> str:

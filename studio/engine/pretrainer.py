@@ -80,11 +80,13 @@ def optimizers_of(recipe: Recipe, model: Gemma3ForCausalLM) -> list[torch.optim.
 
 
 def rate(recipe: Recipe, step: int) -> float:
-    """Learning rate at a step: linear warm-up, then a cosine to a fiftieth."""
-    if step < recipe.warmup:
-        return recipe.learning_rate * (step + 1) / recipe.warmup
-    done = (step - recipe.warmup) / max(1, recipe.steps - recipe.warmup)
-    return recipe.learning_rate * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * min(1.0, done))))
+    """Learning rate at a step: linear warm-up, then a cosine to a fiftieth, and the same once more from the recipe's restart."""
+    first = step < recipe.restart
+    start, end = (0, min(recipe.restart, recipe.steps)) if first else (recipe.restart, recipe.steps)
+    top, done = recipe.learning_rate if first else recipe.restart_rate, step - start
+    if done < recipe.warmup:
+        return top * (done + 1) / recipe.warmup
+    return top * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * min(1.0, (done - recipe.warmup) / max(1, end - start - recipe.warmup)))))
 
 
 @torch.no_grad()

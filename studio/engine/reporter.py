@@ -57,6 +57,10 @@ class Reporter:
             for asked in ("stop", "pause"):
                 (self.folder / asked).unlink(missing_ok=True)
 
+    def close(self) -> None:
+        """End the journal, where a job outlives what it reports on."""
+        self._journal.close()
+
     def phase(self, text: str, share: float | None = None) -> None:
         """Say what is being done now; `share` from 0 to 1 where it is known."""
         self.say("phase", text=text, **({} if share is None else {"share": share}))

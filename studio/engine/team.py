@@ -5,12 +5,27 @@ from typing import Any, TypeVar
 
 from torch import distributed
 
+from studio.domain.errors import StudioError
+
 T = TypeVar("T")
 
 
 def size() -> int:
     """How many processes share this lesson."""
     return int(os.environ.get("WORLD_SIZE", "1"))
+
+
+def place() -> int:
+    """Which of its machine's cards this process has."""
+    return int(os.environ.get("LOCAL_RANK", "0"))
+
+
+def check_way() -> None:
+    """Raises StudioError where the launcher was asked to lay one model over the processes (FSDP)."""
+    if size() > 1 and os.environ.get("ACCELERATE_USE_FSDP", "").lower() == "true":
+        raise StudioError(
+            "A lesson can't be laid over several cards (FSDP) yet: each process measures and saves the whole adapter. Nothing was started. Launch it without --use_fsdp, so that each card holds the model, or choose a smaller model."
+        )
 
 
 def agreed(word: T) -> T:

@@ -17,7 +17,7 @@ from datasets import Dataset
 from transformers import set_seed
 from trl import SFTConfig, SFTTrainer
 
-from studio.domain import ladder
+from studio.domain import ladder, progress
 from studio.domain.errors import StudioError
 from studio.engine import continuer, copies, core, knobs, ledger, loader, team
 from studio.engine.encoder import Row
@@ -180,6 +180,7 @@ def teach(folder: Path, reporter: Reporter) -> None:
     """One lesson, from its spec to its adapter; goes on from the newest whole safe copy when there is one, with less when memory runs short."""
     began = time.monotonic()
     reporter.phase("Getting ready")
+    team.check_way()
     lesson = prepare(folder, reporter)
     reporter.check()
     steps, asked_lower = Steps(lesson), folder / "lower"
@@ -260,6 +261,22 @@ def measured(lesson: Lesson, plan: ladder.Plan, watch: Watch, steps: int) -> dic
         "tokens": watch.counted(),  # read since the last start, as is the energy
         "energy_wh": watch.meter.watt_hours(),
         "finished": time.time(),
+        **({"each": measured_each(lesson, best)} if lesson.whose else {}),
+    }
+
+
+def measured_each(lesson: Lesson, best: int) -> dict[str, dict[str, Any]]:
+    """The figures of every character of a lesson for several, as the journal has them: before learning, and of the version that is kept."""
+    events = progress.read((lesson.folder / "events.jsonl").read_text("utf-8"))
+    looks = {event["step"]: event["each"] for event in events if event["kind"] == "evaluation" and "each" in event}
+    return {
+        speaker.persona: {
+            "validation_nll_base": looks.get(0, {}).get(speaker.persona),
+            "validation_nll_adapter": looks.get(best, {}).get(speaker.persona),
+            "train_examples": sum(source.persona == speaker.persona for source in lesson.train),
+            "validation_examples": sum(source.persona == speaker.persona for source in lesson.validation),
+        }
+        for speaker in lesson.speakers
     }
 
 

@@ -3,7 +3,7 @@
 import contextlib
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Literal
 
 import psutil
@@ -14,7 +14,7 @@ from studio.domain import gemma
 from studio.domain.conversation import Turn
 from studio.engine import copies, ledger
 from studio.engine.encoder import Row
-from studio.engine.evaluator import surprise
+from studio.engine.evaluator import surprises
 from studio.engine.generator import answer, stop_ids
 from studio.engine.material import Lesson
 from studio.engine.meter import Meter
@@ -26,7 +26,7 @@ WILD = 2.0  # times the loss at the beginning: a mean of RECENT steps beyond it 
 RECENT = 3
 HIGH = 2.0  # nats; whatever the beginning was, less than WILD times this is not wild
 
-Why = Literal["", "pause", "stop", "stale", "unstable"]
+Why = Literal["", "pause", "stop", "stale", "unstable", "behind"]
 
 
 class Watch(TrainerCallback):
@@ -34,6 +34,9 @@ class Watch(TrainerCallback):
 
     def __init__(self, lesson: Lesson, unseen: list[Row], per_epoch: int, resumed: copies.Copy | None, counted: Callable[[], int]) -> None:
         self.lesson, self.unseen, self.per_epoch, self.counted = lesson, unseen, per_epoch, counted
+        self.groups: dict[str, list[Row]] = {}  # the unseen rows of each character
+        for source, row in zip(lesson.validation, unseen, strict=True):
+            self.groups.setdefault(source.persona, []).append(row)
         self.every = max(1, per_epoch // lesson.asked.evaluations_per_epoch)
         self.resumed = resumed
         self.scores = dict(resumed.scores) if resumed else {}
@@ -121,10 +124,12 @@ class Watch(TrainerCallback):
         return len(self.surprises) > RECENT and sum(self.surprises[-RECENT:]) / RECENT > WILD * began
 
     def verdict(self) -> Why:
-        """What the measurements on unseen conversations say: `unstable`, `stale` (the last `patience` brought nothing better), or nothing."""
+        """What the measurements on unseen conversations say: `unstable`, `behind` others, `stale` (the last `patience` brought nothing better), or nothing."""
         losses = [loss for _, loss in sorted(self.scores.items())]
         if any(not math.isfinite(loss) for loss in losses):
             return "unstable"
+        if self.lesson.hopeless(self.scores):
+            return "behind"
         patience = self.lesson.asked.patience  # 0: none is ever enough
         if patience and len(losses) > 1 and len(losses) - 1 - losses.index(min(losses)) >= patience:
             return "stale"
@@ -143,13 +148,15 @@ class Watch(TrainerCallback):
     def evaluate(self, model: Any, step: int, epoch: float) -> None:
         """Score the unseen conversations, and let the character say a few lines."""
         if self.unseen:
-            self.scores[step] = surprise(model, self.unseen)
-            self.lesson.reporter.say("evaluation", step=step, epoch=round(epoch, 3), loss=self.scores[step])
+            self.scores[step], each = surprises(model, self.groups)
+            more = {} if "" in each else {"each": each}
+            self.lesson.reporter.say("evaluation", step=step, epoch=round(epoch, 3), loss=self.scores[step], **more)
         training_now = model.training
         model.eval()
         # Before the first step the plain model speaks, as Chat lets it speak: without the scene.
-        for question, said in takes(self.lesson, model, self.lesson.system if step or self.lesson.spec.get("continues") else ""):
-            self.lesson.reporter.say("sample", step=step, epoch=round(epoch, 3), prompt=question, text=said)
+        for who, question, said in takes(self.lesson, model, bool(step or self.lesson.spec.get("continues"))):
+            more = {"persona": who} if who else {}
+            self.lesson.reporter.say("sample", step=step, epoch=round(epoch, 3), prompt=question, text=said, **more)
         model.train(training_now)
 
     # ---------------------------------------------------------------- safe copies
@@ -182,16 +189,14 @@ def lowest(scores: Mapping[int, float]) -> int:
     return min(scores, key=lambda step: (scores[step] if math.isfinite(scores[step]) else math.inf, step))
 
 
-def takes(lesson: Lesson, model: Any, system: str) -> list[tuple[str, str]]:
-    """The answers, greedy, to the lesson's sample questions as the model stands now under a scene: (question, answer)."""
-    out = []
-    for question in lesson.spec["samples"]:
-        text = gemma.prompt([Turn("", "user", question)], system, lesson.dialect)
-        growing = answer(
-            model, lesson.tokenizer, text, stop_ids(lesson.tokenizer, lesson.dialect), 0.0, LONGEST_TAKE, lambda: lesson.reporter.leaving
-        )
-        said = "".join(list(growing)[-1:])
-        if lesson.reporter.leaving:
-            break  # an answer cut off in the middle is not one
-        out.append((question, said))
-    return out
+def takes(lesson: Lesson, model: Any, in_character: bool) -> Iterator[tuple[str, str, str]]:
+    """The answers, greedy, of every character to its lines as the model stands now: (character, question, answer). In character: under its scene."""
+    stops = stop_ids(lesson.tokenizer, lesson.dialect)
+    for speaker in lesson.speakers:
+        for question in speaker.samples:
+            text = gemma.prompt([Turn("", "user", question)], speaker.system if in_character else "", lesson.dialect)
+            growing = answer(model, lesson.tokenizer, text, stops, 0.0, LONGEST_TAKE, lambda: lesson.reporter.leaving)
+            said = "".join(list(growing)[-1:])
+            if lesson.reporter.leaving:
+                return  # an answer cut off in the middle is not one
+            yield speaker.persona, question, said

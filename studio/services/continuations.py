@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from studio.domain import dataset, replay
+from studio.domain import dataset, replay, together
 from studio.domain.errors import NotReady
 from studio.domain.training import from_dict
 from studio.services import orders
@@ -26,11 +26,12 @@ def order(library: Library, models: Models, persona_id: str, old: Path, everythi
     """
     if not (old / "adapter_model.safetensors").is_file():
         raise NotReady(NOTHING_KEPT)
-    before: dict[str, Any] = json.loads((old / "spec.json").read_text("utf-8"))
+    before: dict[str, Any] = together.seen_by(json.loads((old / "spec.json").read_text("utf-8")), persona_id)
+    before.pop("company", None)  # this character goes on alone
     config = json.loads((old / "adapter_config.json").read_text("utf-8"))
     asked = from_dict(before["recipe"])  # a lesson short of memory may have ended with less depth than was asked for
     recipe = replace(asked, rank=config.get("r", asked.rank), alpha=config.get("lora_alpha", asked.alpha))
-    seen = dataset.from_snapshot((old / "dataset.jsonl").read_text("utf-8"))
+    seen = dataset.from_snapshot((old / "dataset.jsonl").read_text("utf-8"), persona_id)
     known = {*before.get("known", ()), *(dataset.name(c) for c in (*seen.train, *seen.validation))}
     tested = {*before.get("tested", ()), *(dataset.name(c) for c in seen.validation)}
     mixed = replay.mix(orders.teachable(library, persona_id), known, tested, recipe.validation, recipe.seed, everything)

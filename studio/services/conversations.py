@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
+from weakref import WeakValueDictionary
 
 from studio.domain import conversation, mending, tags
 from studio.domain.checks import Kind
@@ -42,14 +43,17 @@ class Conversations:
 
     def __init__(self, records: Records, mirror: Mirror, index: Index) -> None:
         self._records, self._mirror, self.index = records, mirror, index
+        self._gathered: WeakValueDictionary[str, Gathered] = WeakValueDictionary()
 
     def conversations(self, persona_id: str) -> list[Conversation]:
         """All conversations of a character, as they stand in the list."""
         return self.gathered(persona_id).now()
 
     def gathered(self, persona_id: str) -> Gathered:
-        """The same, for somebody who asks again and again."""
-        return Gathered(self._records, persona_id)
+        """The same, for somebody who asks again and again: as long as it is kept, all who ask share what is parsed."""
+        if self._records.amid():
+            return Gathered(self._records, persona_id)
+        return self._gathered.setdefault(persona_id, Gathered(self._records, persona_id))
 
     def stamp(self) -> int:
         """A number that grows whenever anything is stored: who has seen it knows whether to look again."""

@@ -4,7 +4,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from studio.domain import recipes, training
+from studio.domain import blend, recipes, training
 from studio.domain.errors import NotFound, StudioError
 from studio.domain.training import Recipe
 from studio.services.library import Library
@@ -58,7 +58,7 @@ def past(library: Library, persona_id: str) -> dict[str, str]:
     found = {}
     for folder in library.adapters(persona_id):
         spec: dict[str, Any] = library.read_json(folder / "spec.json", {})
-        if isinstance(spec.get("recipe"), dict):
+        if isinstance(spec.get("recipe"), dict) and spec.get("kind") != blend.KIND:
             day = time.strftime("%Y-%m-%d, %H:%M", time.localtime(spec.get("created", 0)))
             found[f"Lesson of {day}"] = f"{PAST}{folder.name}"
     return found

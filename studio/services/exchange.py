@@ -10,7 +10,7 @@ from studio.domain.errors import BadFile, NotFound, NotReady, StudioError
 from studio.domain.formats import delivery, package, reading
 from studio.domain.formats.delivery import Whole
 from studio.domain.formats.found import LARGEST, Found, Skipped
-from studio.domain.formats.source import NOTHING, mended
+from studio.domain.formats.source import NOTHING, WHOLE, Refused, mended
 from studio.domain.persona import INKS, LONGEST_NAME, Persona, slug
 from studio.services import parquet
 from studio.services.conversations import Ready
@@ -18,7 +18,8 @@ from studio.services.library import Library
 from studio.settings import Settings
 
 PASTED = "pasted text"
-ENDINGS = (*parquet.ENDINGS, ".json", ".jsonl", ".ndjson", ".csv", ".tsv", ".txt", ".png", ".charx", ".zip")
+_CARDS = (".png", ".webp", ".jpeg", ".charx", ".byaf", ".yaml", ".yml")
+ENDINGS = (*parquet.ENDINGS, ".json", ".jsonl", ".ndjson", ".csv", ".tsv", ".txt", ".zip", *_CARDS)
 MOST_FILES = 1_000  # of one folder
 _ABOUT = {"dataset_info.json", "dataset_infos.json", *parquet.SAVED}  # what a data set says of itself
 _LAST = "arrived.json"
@@ -32,11 +33,12 @@ class Reading(NamedTuple):
     file: str
     found: Found | None
     refusal: str = ""
+    refused: Skipped | None = None  # the same, taken apart
 
     @property
     def skipped(self) -> tuple[Skipped, ...]:
-        """What was passed over in it; the whole file where it can't be read."""
-        return self.found.skipped if self.found else (Skipped(self.file, self.refusal, ""),)
+        """What was passed over in it; the place that decided it where the file can't be read."""
+        return self.found.skipped if self.found else (self.refused or Skipped(self.file, self.refusal, ""),)
 
 
 @dataclass(frozen=True)
@@ -91,11 +93,11 @@ def _some_but_not_too_many(paths: list[Path], folder: str) -> list[Path]:
 def _read(path: Path, name: str, character: str, settings: Settings) -> Reading:
     def found() -> Found:
         if path.exists() and not path.is_file() and not path.is_dir():
-            raise BadFile(f"{name} is not a file. {NOTHING} Choose a file or a folder.")
+            raise Refused(f"{name}, {WHOLE}", "this is not a file.", "Choose a file or a folder.")
         if parquet.is_table(path):
-            return _by_row(name, reading.read_rows(name, parquet.rows(path, settings), character))
+            return _by_row(name, parquet.rows(path, settings), character)
         if path.stat().st_size > LARGEST:
-            raise BadFile(f"{name} is larger than {LARGEST // 1_000_000} MB. Split it into smaller files. {NOTHING}")
+            raise Refused(f"{name}, {WHOLE}", f"it is larger than {LARGEST // 1_000_000} MB.", "Split it into smaller files.")
         return reading.read(name, path.read_bytes(), character)
 
     name = mended(name)
@@ -103,24 +105,31 @@ def _read(path: Path, name: str, character: str, settings: Settings) -> Reading:
 
 
 def _reading(name: str, read: Callable[[], Found]) -> Reading:
+    where, refused = f"{name}, {WHOLE}", BadFile()
     try:
         return Reading(name, read())
     except BadFile as error:
-        return Reading(name, None, str(error))
+        refused = error
     except FileNotFoundError:
-        return Reading(name, None, f"{name} is not there. {NOTHING} Look at the name again.")
+        refused = Refused(where, "it is not there.", "Look at the name again.")
     except OSError:
-        return Reading(name, None, f"{name} can't be opened. {NOTHING} Copy it to another place and choose it there.")
+        refused = Refused(where, "it can't be opened.", "Copy it to another place and choose it there.")
+    return Reading(name, None, str(refused), refused.skipped if isinstance(refused, Refused) else None)
 
 
-def _by_row(name: str, found: Found) -> Found:
-    """A table has rows and no lines."""
+def _by_row(name: str, rows: bytes, character: str) -> Found:
+    """What a table holds, which has rows and no lines."""
     beginning = f"{name}, line "
-    rows = (
-        replace(one, where=f"{name}, row {one.where.removeprefix(beginning)}") if one.where.startswith(beginning) else one
-        for one in found.skipped
-    )
-    return replace(found, skipped=tuple(rows))
+
+    def told(one: Skipped) -> Skipped:
+        return replace(one, where=f"{name}, row {one.where.removeprefix(beginning)}") if one.where.startswith(beginning) else one
+
+    try:
+        found = reading.read_rows(name, rows, character)
+    except Refused as error:
+        place = told(error.skipped)
+        raise Refused(place.where, place.what, place.cure) from error
+    return replace(found, skipped=tuple(map(told, found.skipped)))
 
 
 def bring_in(library: Library, given: Sequence[tuple[str, Found]], into: str | None) -> list[Arrived]:

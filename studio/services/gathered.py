@@ -1,5 +1,6 @@
 """A character's conversations, parsed once, and afterwards kept up to date by what was stored since."""
 
+import threading
 from typing import NamedTuple
 
 from studio.domain import conversation
@@ -17,16 +18,25 @@ class Held(NamedTuple):
 
 
 class Gathered:
-    """The conversations of one character. For one thread at a time, and never inside a transaction that may yet be taken back."""
+    """The conversations of one character. Never to be asked inside a transaction that may yet be taken back."""
 
     def __init__(self, records: Records, persona: str) -> None:
         """Nothing is read until somebody asks."""
         self._records, self._persona = records, persona
         self._read = -1  # the number up to which everything is known
         self._held: dict[str, Held] = {}
+        self._lock = threading.Lock()
 
     def now(self) -> list[Conversation]:
         """All of them as they stand at one moment, in their order; one that has not changed is the same object as the last time."""
+        if not self._lock.acquire(blocking=False):  # whoever asks may hold the records, for which the other one waits
+            return Gathered(self._records, self._persona).now()
+        try:
+            return self._now()
+        finally:
+            self._lock.release()
+
+    def _now(self) -> list[Conversation]:
         if self._read < 0:
             self._held.clear()
             latest = self._records.latest()[0]

@@ -16,9 +16,19 @@ from studio.domain import progress
 from studio.domain.errors import Busy, NotFound
 from studio.services.library import Library
 
-Kind = Literal["train", "export", "fetch"]
-ENGINES: dict[Kind, str] = {"train": "studio.engine.trainer", "export": "studio.engine.exporter", "fetch": "studio.engine.fetcher"}
-WORDS: dict[str, str] = {"train": "A lesson is running", "export": "A file is being made", "fetch": "A model is being fetched"}
+Kind = Literal["train", "export", "fetch", "search"]
+ENGINES: dict[Kind, str] = {
+    "train": "studio.engine.trainer",
+    "export": "studio.engine.exporter",
+    "fetch": "studio.engine.fetcher",
+    "search": "studio.engine.searcher",
+}
+WORDS: dict[str, str] = {
+    "train": "A lesson is running",
+    "export": "A file is being made",
+    "fetch": "A model is being fetched",
+    "search": "A search for a better recipe is running",
+}
 ENDS = ("done", "stopped", "paused", "failed")
 SCARCE = 0.05  # of the machine's memory: with less free, a kill that nobody asked for is the system's
 

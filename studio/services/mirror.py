@@ -21,6 +21,7 @@ from studio.services.records import Records
 
 SHEET, DIALOGUE, SUMS = "persona.json", "conversations.jsonl", "SHA256SUMS"
 QUIET, LATEST = 1.0, 5.0  # seconds: copied after a pause this long, in steady typing at the latest after the second
+PIECE = 2**20  # bytes of a file that are read in one breath
 AGAIN = 30.0  # seconds until a copy that the disk refused is tried again
 
 REFUSED = "A plain copy under personas could not be written. Your words are safe in the studio. Free some space, then start it again."
@@ -122,10 +123,10 @@ class Mirror:
         if avatar:
             picture = json.loads(avatar.body)
             files[picture["name"]] = base64.b64decode(picture["base64"])
-        sums = _sums(folder)
+        sums, digests = _sums(folder), {name: _digest(content) for name, content in files.items()}
         for name, content in files.items():
-            self._write(folder / name, content, sums.get(name, ""))
-        wanted = "".join(f"{_digest(content)}  {name}\n" for name, content in files.items()).encode()
+            self._write(folder / name, content, digests[name], sums.get(name, ""))
+        wanted = "".join(f"{digest}  {name}\n" for name, digest in digests.items()).encode()
         if not (folder / SUMS).is_file() or (folder / SUMS).read_bytes() != wanted:
             storage.write(folder / SUMS, wanted)
 
@@ -149,12 +150,12 @@ class Mirror:
                 storage.sync_folder(parent)
         return wanted
 
-    def _write(self, path: Path, content: bytes, ours: str) -> None:
+    def _write(self, path: Path, content: bytes, digest: str, ours: str) -> None:
         """Write one file where it differs; what somebody else has changed in it is kept beside it."""
-        stands = path.read_bytes() if path.is_file() else None
-        if stands == content:
+        stands = _digest_of(path) if path.is_file() else ""
+        if stands == digest:
             return
-        if stands is not None and _digest(stands) != ours and not _is_sealed(path.name, stands):
+        if stands not in ("", ours) and not _is_sealed(path.name, path.read_bytes()):
             aside = _unused(path.with_name(f"{path.name}.changed-{time.strftime('%Y-%m-%d')}"))
             path.replace(aside)
             changed = f"Somebody changed {path.parent.name}/{path.name}. That version is kept beside it as {aside.name}."
@@ -254,6 +255,15 @@ def _is_sealed(name: str, content: bytes) -> bool:
 
 def _digest(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
+
+
+def _digest_of(path: Path) -> str:
+    """The same of a file, a piece at a time: it can be as large as all that was written."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while piece := file.read(PIECE):
+            digest.update(piece)
+    return digest.hexdigest()
 
 
 def _sums(folder: Path) -> dict[str, str]:

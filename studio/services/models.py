@@ -2,7 +2,7 @@
 
 import json
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -11,9 +11,9 @@ from tokenizers import Tokenizer
 
 from studio.domain import catalogue, footprint, gemma
 from studio.domain.errors import NotFound, NotReady, StudioError
+from studio.services.counting import Counting
 from studio.services.library import Library
 
-AT_ONCE = 256  # texts counted together: enough to keep every core busy, and little to remember
 COMPARES = "It is on this computer, and conversations are compared with it."
 OWN = "folder:"  # ids of the user's own folders begin with this
 
@@ -45,7 +45,7 @@ class Models:
     def __init__(self, practice: Path, library: Library, offline: bool) -> None:
         self.practice, self.library, self.offline = practice, library, offline
         self._lock = threading.Lock()
-        self._tokenizers: dict[Path, Tokenizer] = {}
+        self._tokenizers: dict[Path, Counting] = {}
         self.lengths: dict[
             tuple[str, str], tuple[int, list[int]]
         ] = {}  # character and model -> the library's stamp, tokens of each conversation
@@ -160,27 +160,28 @@ class Models:
         config = self._config(self.path(model_id))
         return int(config.get("text_config", config).get("max_position_embeddings", 8192))
 
-    def _tokenizer(self, model_id: str) -> Tokenizer:
-        path = self.path(model_id) / "tokenizer.json"
+    def _counting(self, model_id: str) -> Counting:
+        folder = self.path(model_id)
         with self._lock:
-            if path not in self._tokenizers:
-                self._tokenizers[path] = Tokenizer.from_file(str(path))
-            return self._tokenizers[path]
+            if folder not in self._tokenizers:
+                dialect = self._dialect(folder)
+                self._tokenizers[folder] = Counting(
+                    Tokenizer.from_file(str(folder / "tokenizer.json")), (gemma.BOS, dialect.start, dialect.end)
+                )
+            return self._tokenizers[folder]
 
     def tokens(self, model_id: str, text: str) -> list[Token]:
         """The tokens of a text, in order."""
-        encoded = self._tokenizer(model_id).encode(text, add_special_tokens=False)
+        encoded = self._counting(model_id).tokenizer.encode(text, add_special_tokens=False)
         return [Token(number, start, stop) for number, (start, stop) in zip(encoded.ids, encoded.offsets, strict=True)]
 
     def spans(self, model_id: str, text: str) -> list[tuple[int, int]]:
         """Where each token of a text begins and ends, in characters."""
         return [(token.start, token.stop) for token in self.tokens(model_id, text)]
 
-    def counts(self, model_id: str, texts: Sequence[str]) -> list[int]:
-        """Number of tokens in each of many texts."""
-        tokenizer = self._tokenizer(model_id)
-        parts = (list(texts[at : at + AT_ONCE]) for at in range(0, len(texts), AT_ONCE))
-        return [len(one) for part in parts for one in tokenizer.encode_batch_fast(part, add_special_tokens=False)]
+    def counts(self, model_id: str, texts: Iterable[str]) -> list[int]:
+        """Number of tokens in each of many texts, which are taken a few at a time."""
+        return list(self._counting(model_id).counts(texts))
 
     def count(self, model_id: str, text: str) -> int:
         """Number of tokens in a text."""

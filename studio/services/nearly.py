@@ -19,16 +19,19 @@ SAME = 0.85  # of the words two conversations have together
 # J. Feng, Can We Beat the Prefix Filtering?, 2012: the more there have to be, the fewer meet by chance.
 SHARED = 1 - SHINGLE * (1 - SAME)
 SEVERAL = 0.15  # k, of the shingles that two such conversations share
-BUCKETS = (1 << 24) - 1  # bytes in which uses are counted, and the bits of a hash that say in which
+# A shingle's number. Two shingles have the same one now and then: that makes a candidate too many, and those are compared word by word.
+BITS = 32
+REST = 8  # bits of it that don't say in which byte its uses are counted
 MOST = 30  # conversations one other is compared with: a bound for conversations that are all alike
 FEWEST = 8  # words below which likeness says nothing
 # Odd numbers of 64 bits without a pattern (the golden ratio, and those of S. Vigna's SplitMix64): three words make one number by them.
 _MIX = tuple(np.uint64(odd) for odd in (0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB))
 _HALF = np.uint64(32)
 
-Shingles: TypeAlias = npt.NDArray[np.uint64]
+Shingles: TypeAlias = npt.NDArray[np.uint32]
 Uses: TypeAlias = npt.NDArray[np.uint8]
-Places: TypeAlias = npt.NDArray[np.int64]
+Places: TypeAlias = npt.NDArray[np.int32]
+Counts: TypeAlias = npt.NDArray[np.intp]
 
 
 def twins(conversations: Sequence[Conversation], notes: Notes | None = None) -> dict[str, str]:
@@ -51,10 +54,13 @@ def _copies(one: Conversation, other: Conversation) -> bool:
 
 def candidates(texts: Sequence["array[int]"]) -> Iterator[tuple[int, list[int]]]:
     """For each text (its words as numbers) the earlier ones that could be nearly the same, likest first; short ones are left out."""
-    shingles = [_shingles(text) for text in texts]
-    sizes = list(map(len, shingles))
-    uses = _uses(shingles)
-    shared = _shared([_rarest(some, uses) for some in shingles])
+    chosen = [_shingles(text) for text in texts]
+    sizes = list(map(len, chosen))
+    uses = _uses(chosen)
+    for n, some in enumerate(chosen):
+        chosen[n] = _rarest(some, uses)  # in its place: all of them together are as large as all that was written
+    del uses
+    shared = _shared(chosen)
     for n, size in enumerate(sizes):
         fewest = _several(SHARED * size)  # the other may be that much shorter
         met = shared.met(n, fewest)
@@ -74,48 +80,52 @@ class Shared(NamedTuple):
     earlier: Places  # and how many of these come before the text, at most MOST
     homes: Places
 
-    def met(self, n: int, fewest: int) -> Places:
+    def met(self, n: int, fewest: int) -> Counts:
         """How many shingles a text shares with each of the earlier ones; nothing where these are too few to matter."""
         own = slice(int(self.ends[n - 1]) if n else 0, int(self.ends[n]))
         begins, earlier = self.begins[own], self.earlier[own]
         some = earlier > 0
         begins, earlier = begins[some], earlier[some]
         if len(earlier) < fewest:
-            return np.empty(0, np.int64)
+            return np.empty(0, np.intp)
         at = np.repeat(begins - (np.cumsum(earlier) - earlier), earlier) + np.arange(int(earlier.sum()))
         return np.bincount(self.homes[at])
 
 
 def _shared(chosen: Sequence[Shingles]) -> Shared:
-    ends = np.cumsum([len(some) for some in chosen], dtype=np.int64)
-    every = np.concatenate(chosen) if chosen else np.empty(0, np.uint64)
-    order = np.argsort(every, kind="stable")
+    ends = np.cumsum([len(some) for some in chosen], dtype=np.int32)
+    every = np.concatenate(chosen) if chosen else np.empty(0, np.uint32)
+    order = np.argsort(every, kind="stable").astype(np.int32)
     every = every[order]
-    place = np.arange(len(every))
-    first = np.ones(len(every), bool)
-    first[1:] = every[1:] != every[:-1]
-    starts = np.maximum.accumulate(np.where(first, place, 0))
-    begins, earlier = np.empty_like(place), np.empty_like(place)
-    begins[order], earlier[order] = starts, np.minimum(place - starts, MOST)
-    return Shared(ends, begins, earlier, np.searchsorted(ends, order, side="right"))
+    starts = np.arange(len(every), dtype=np.int32)
+    starts[1:][every[1:] == every[:-1]] = 0
+    np.maximum.accumulate(starts, out=starts)
+    begins, earlier = np.empty_like(starts), np.empty_like(starts)
+    begins[order], earlier[order] = starts, np.minimum(np.arange(len(every), dtype=np.int32) - starts, MOST)
+    return Shared(ends, begins, earlier, np.searchsorted(ends, order, side="right").astype(np.int32))
 
 
 def _shingles(text: "array[int]") -> Shingles:
     """The different stretches of three words, each as a number; none of a text too short to tell."""
     if len(text) < FEWEST:
-        return np.empty(0, np.uint64)
+        return np.empty(0, np.uint32)
     said: npt.NDArray[Any] = np.frombuffer(text, np.uint32).astype(np.uint64)
     mixed = said[:-2] * _MIX[0] + (said[1:-1] + np.uint64(1)) * _MIX[1]
     mixed ^= mixed >> _HALF
     mixed = (mixed + said[2:]) * _MIX[2]
-    return np.unique(mixed ^ (mixed >> _HALF))
+    found = (mixed >> _HALF).astype(np.uint32)
+    found.sort()
+    new = np.ones(len(found), bool)
+    np.not_equal(found[1:], found[:-1], out=new[1:])
+    different: Shingles = found[new]
+    return different
 
 
 def _uses(shingles: Sequence[Shingles]) -> Uses:
-    """In how many texts a shingle stands, at most 255, by the last bits of its number: now and then too many, never too few."""
-    uses = np.zeros(BUCKETS + 1, np.uint8)
+    """In how many texts a shingle stands, at most 255, by the first bits of its number: now and then too many, never too few."""
+    uses = np.zeros(1 << BITS - REST, np.uint8)
     for some in shingles:
-        buckets = some & np.uint64(BUCKETS)
+        buckets = some >> REST
         before = uses[buckets]
         uses[buckets] = before + (before < 255)
     return uses
@@ -123,7 +133,7 @@ def _uses(shingles: Sequence[Shingles]) -> Uses:
 
 def _rarest(some: Shingles, uses: Uses) -> Shingles:
     """As many of the rarest as the prefix filter asks for, and all that are as rare; without those nobody else has: they lead nowhere."""
-    times = uses[some & np.uint64(BUCKETS)]
+    times = uses[some >> REST]
     wanted = int((1 - SHARED) * len(some)) + _several(len(some))
     level = min(255, int(np.searchsorted(np.bincount(times, minlength=256).cumsum(), wanted)))
     rarest: Shingles = some[(times > 1) & (times <= level)]

@@ -4,17 +4,18 @@ import hashlib
 import json
 import shutil
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from studio.domain import architecture, catalogue, checks, dataset, gemma, persona, presets, sizes
+from studio.domain import architecture, catalogue, checks, dataset, gemma, persona, presets, sizes, together
 from studio.domain.conversation import Conversation
 from studio.domain.errors import NotReady, StudioError
 from studio.domain.machine import SMALL
 from studio.domain.training import Preset, Recipe
 from studio.services import hardware
-from studio.services.library import Library
+from studio.services.library import Character, Library
 from studio.services.models import Models
 
 AUDITIONS = 10  # questions an exported file has to answer like the studio
@@ -25,18 +26,17 @@ def teachable(library: Library, persona_id: str) -> list[Conversation]:
     return dataset.teachable(library.conversations(persona_id))
 
 
-def material(library: Library, models: Models, persona_id: str, model_id: str) -> presets.Material:
-    """What there is to learn, counted with the model's own tokenizer."""
-    conversations = teachable(library, persona_id)
-    if len(conversations) < checks.FEWEST:
-        name = library.character(persona_id).persona.name
-        raise NotReady(
-            f"{name} needs at least {checks.FEWEST} conversations. There {'is' if len(conversations) == 1 else 'are'} {len(conversations)}."
-        )
-    counts = lengths(library, models, persona_id, model_id)
-    return presets.Material(
-        len(conversations), max(counts), models.choice(model_id).parameters, hardware.accelerated(), presets.typical(counts, 4)
-    )
+def material(library: Library, models: Models, persona_id: str, model_id: str, others: Sequence[str] = ()) -> presets.Material:
+    """What there is to learn, counted with the model's own tokenizer; `others` learn in the same lesson. Raises NotReady where one has too little."""
+    counts: list[int] = []
+    for each in (persona_id, *others):
+        ready = len(teachable(library, each))
+        if ready < checks.FEWEST:
+            name = library.character(each).persona.name
+            raise NotReady(f"{name} needs at least {checks.FEWEST} conversations. There {'is' if ready == 1 else 'are'} {ready}.")
+        counts += lengths(library, models, each, model_id)
+    parameters = models.choice(model_id).parameters
+    return presets.Material(len(counts), max(counts), parameters, hardware.accelerated(), presets.typical(counts, 4))
 
 
 def lengths(library: Library, models: Models, persona_id: str, model_id: str) -> list[int]:
@@ -50,9 +50,9 @@ def lengths(library: Library, models: Models, persona_id: str, model_id: str) ->
     return known[1]
 
 
-def recipe_for(library: Library, models: Models, persona_id: str, model_id: str, preset: Preset) -> Recipe:
-    """The recipe a preset means for this character and model."""
-    return plan(library, models, model_id, preset, material(library, models, persona_id, model_id))
+def recipe_for(library: Library, models: Models, persona_id: str, model_id: str, preset: Preset, others: Sequence[str] = ()) -> Recipe:
+    """The recipe a preset means for this character, those that learn with it, and this model."""
+    return plan(library, models, model_id, preset, material(library, models, persona_id, model_id, others))
 
 
 def plan(library: Library, models: Models, model_id: str, preset: Preset, found: presets.Material) -> Recipe:
@@ -63,27 +63,62 @@ def plan(library: Library, models: Models, model_id: str, preset: Preset, found:
     return presets.fitted(meant, shape, hardware.here(library)[0], found.longest)
 
 
-def order_lesson(library: Library, models: Models, persona_id: str, model_id: str, preset: Preset | None, recipe: Recipe) -> Path:
-    """A new lesson's folder, ready for `jobs.start("train", ...)`."""
+def order_lesson(
+    library: Library, models: Models, persona_id: str, model_id: str, preset: Preset | None, recipe: Recipe, others: Sequence[str] = ()
+) -> Path:
+    """A new lesson's folder, ready for `jobs.start("train", ...)`; `others` learn in it too. Raises NotReady where texts don't tell them apart."""
+    spec, text = drawn_up(library, models, persona_id, model_id, preset, recipe, others)
+    folder = library.new_folder("adapters", persona_id)
+    library.write_text(folder / "dataset.jsonl", text)
+    library.write_json(folder / "spec.json", spec)
+    return folder
+
+
+def drawn_up(
+    library: Library, models: Models, persona_id: str, model_id: str, preset: Preset | None, recipe: Recipe, others: Sequence[str] = ()
+) -> tuple[dict[str, Any], str]:
+    """The spec of a lesson and its frozen conversations, before there is a folder for them."""
     recipe = (
         replace(recipe, max_length=min(recipe.max_length, models.context(model_id)))
         .checked()
         .for_machine(hardware.found(library.home).kind)
     )
-    model_path, character = models.path(model_id), library.character(persona_id)
-    material(library, models, persona_id, model_id)
-    parts = dataset.split(teachable(library, persona_id), recipe.validation, recipe.seed)
-    text = dataset.snapshot(parts)
-    spec = {
-        "kind": "train", "persona_id": persona_id, "persona": character.persona.to_dict(), "name": character.persona.name, "model": model_id, "model_path": str(model_path),
-        "preset": preset, "recipe": recipe.to_dict(), "samples": list(character.persona.audition) or questions(parts, 3), "created": time.time(),
-        "dataset": {"sha256": hashlib.sha256(text.encode()).hexdigest(), "conversations": len(parts.train) + len(parts.validation), "train": len(parts.train), "validation": len(parts.validation)},
-    }  # fmt: skip
+    model_path = models.path(model_id)
+    if others:
+        together.check([library.character(each).persona for each in (persona_id, *others)])
+    material(library, models, persona_id, model_id, others)
+    spec, text = written(library, persona_id, model_id, str(model_path), preset, recipe, others)
     library.flush()  # before the machine gets busy, the plain copy holds every word too
-    folder = library.new_folder("adapters", persona_id)
-    library.write_text(folder / "dataset.jsonl", text)
-    library.write_json(folder / "spec.json", spec)
-    return folder
+    return {**spec, "created": time.time()}, text
+
+
+def written(
+    library: Library, persona_id: str, model_id: str, model_path: str, preset: Preset | None, recipe: Recipe, others: Sequence[str] = ()
+) -> tuple[dict[str, Any], str]:
+    """The spec of a new lesson and the conversations it freezes, as both stand in its folder; when it was ordered is left open."""
+    cast = [library.character(each) for each in (persona_id, *others)]
+    own = {who.id: dataset.split(teachable(library, who.id), recipe.validation, recipe.seed) for who in cast}
+    parts, members = dataset.joined(own.values()), [_member(who, own[who.id]) for who in cast]
+    text = dataset.snapshot(parts, whose=_whose(cast, own) if others else None)
+    spec = {
+        "kind": "train", **members[0], "model": model_id, "model_path": model_path, "preset": preset, "recipe": recipe.to_dict(),
+        "dataset": {"sha256": hashlib.sha256(text.encode()).hexdigest(), **_counts(parts)}, **({"company": members} if others else {}),
+    }  # fmt: skip
+    return spec, text
+
+
+def _member(who: Character, parts: dataset.Split) -> dict[str, Any]:
+    lines = list(who.persona.audition) or questions(parts, 3)
+    return {"persona_id": who.id, "name": who.persona.name, "persona": who.persona.to_dict(), "samples": lines, "dataset": _counts(parts)}
+
+
+def _counts(parts: dataset.Split) -> dict[str, int]:
+    train, validation = len(parts.train), len(parts.validation)
+    return {"conversations": train + validation, "train": train, "validation": validation}
+
+
+def _whose(cast: Sequence[Character], own: dict[str, dataset.Split]) -> dict[str, tuple[str, str]]:
+    return {c.id: (who.id, who.persona.system) for who in cast for c in (*own[who.id].train, *own[who.id].validation)}
 
 
 def questions(parts: dataset.Split, count: int) -> list[str]:
@@ -92,12 +127,16 @@ def questions(parts: dataset.Split, count: int) -> list[str]:
     return openings[:count]
 
 
-def order_export(library: Library, adapter: Path, kind: sizes.FileKind, name: str) -> Path:
-    """A new export's folder, ready for `jobs.start("export", ...)`; raises StudioError where the adapter or the disk is not ready."""
+def order_export(library: Library, adapter: Path, kind: sizes.FileKind, name: str, persona_id: str = "") -> Path:
+    """A new export's folder, ready for `jobs.start("export", ...)`; raises StudioError where the adapter or the disk is not ready.
+
+    `persona_id`: which of the characters that learned in one lesson travels; the first unless told.
+    """
     if not (adapter / "adapter_model.safetensors").is_file():
         raise NotReady("This lesson has kept nothing yet. Let it reach its first safe copy, or teach again.")
-    lesson: dict[str, Any] = json.loads((adapter / "spec.json").read_text("utf-8"))
-    parts = dataset.from_snapshot((adapter / "dataset.jsonl").read_text("utf-8"))
+    whole: dict[str, Any] = json.loads((adapter / "spec.json").read_text("utf-8"))
+    lesson = together.seen_by(whole, persona_id or whole["persona_id"])
+    parts = dataset.from_snapshot((adapter / "dataset.jsonl").read_text("utf-8"), lesson["persona_id"])
     model_path = Path(lesson["model_path"])
     if not (model_path / "config.json").is_file():
         raise NotReady("The model this character learned on is gone from the disk. Fetch it again in Train, or put its folder back.")

@@ -6,9 +6,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-from studio.domain.errors import BadFile, StudioError
+from studio.domain.errors import StudioError
 from studio.domain.formats.found import LARGEST
-from studio.domain.formats.source import NOTHING, shown
+from studio.domain.formats.source import WHOLE, Refused, shown
 from studio.settings import Settings
 
 ENDINGS = (".parquet", ".arrow")
@@ -26,17 +26,17 @@ def is_table(path: Path) -> bool:
 
 
 def rows(source: Path, settings: Settings) -> bytes:
-    """The rows of a table as JSON lines, in order; raises BadFile."""
-    name = shown(source.name)
+    """The rows of a table as JSON lines, in order; raises Refused."""
+    where = f"{shown(source.name)}, {WHOLE}"
     code, made = _converted("read", source, settings)
     if code == _TOO_LARGE:
-        raise BadFile(f"{name} unpacks to more than {LARGEST // 1_000_000} MB. Split it into smaller files. {NOTHING}")
+        raise Refused(where, f"it unpacks to more than {LARGEST // 1_000_000} MB.", "Split it into smaller files.")
     if code > 0 and code != _NO_TABLE:
-        raise BadFile(f"{name} could not be read, because a part of the studio is missing. {NOTHING} Run “python launch.py repair”.")
+        raise Refused(where, "it could not be read, because a part of the studio is missing.", "Run “python launch.py repair”.")
     if code:
-        raise BadFile(f"{name} is no table that can be read, or it is damaged. Copy it again from where it came. {NOTHING}")
+        raise Refused(where, "this is no table that can be read, or it is damaged.", "Copy it again from where it came.")
     if not made.strip():
-        raise BadFile(f"{name} is an empty table. Choose another file. {NOTHING}")
+        raise Refused(where, "there is no row in this table.", "Choose another file.")
     return made
 
 
@@ -62,9 +62,8 @@ def _converted(direction: str, source: Path, settings: Settings) -> tuple[int, b
                 command, cwd=settings.project, env=surroundings, stdin=subprocess.DEVNULL, capture_output=True, timeout=LONGEST
             )
         except subprocess.TimeoutExpired as error:
-            raise BadFile(
-                f"{shown(source.name)} took longer than {LONGEST // 60} minutes. Split it into smaller files. {NOTHING}"
-            ) from error
+            what = f"reading it took longer than {LONGEST // 60} minutes."
+            raise Refused(f"{shown(source.name)}, {WHOLE}", what, "Split it into smaller files.") from error
         return child.returncode, target.read_bytes() if child.returncode == 0 else b""
 
 

@@ -2,9 +2,9 @@
 
 import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from itertools import accumulate, islice
 from typing import NamedTuple
 
 from studio.domain import desk, gemma
@@ -17,12 +17,12 @@ from studio.services.gathered import Gathered
 from studio.services.library import Library
 from studio.services.models import Models
 from studio.services.nearly import twins
+from studio.services.returning import give_back
 
 LONGEST_LESSON = 4096  # tokens a preset lets one conversation have
 PAUSE = 1.0  # seconds between two looks at whether something was written
 KEPT = 6  # readings kept; the oldest goes first
 REMEMBERED = 2  # characters whose conversations are remembered one by one
-AT_ONCE = 256  # texts counted together
 COUNT = "tokens"
 Wanted = tuple[str, str | None]  # a character and a model
 
@@ -34,9 +34,16 @@ class Form(NamedTuple):
     system: str
     dialect: gemma.Dialect
 
-    def text(self, spoken: Conversation) -> str:
-        """The conversation as the model reads it."""
-        return "".join(s.text for s in gemma.segments(spoken.turns, self.system, self.dialect))
+    def lines(self, spoken: Conversation) -> Iterator[str]:
+        """Each line as the model reads it. It begins with a control mark, so that its tokens are its own, whatever comes before."""
+        parts: list[str] = []
+        for segment in gemma.segments(spoken.turns, self.system, self.dialect):
+            if parts and segment.text.startswith(self.dialect.start):
+                yield "".join(parts)
+                parts = []
+            parts.append(segment.text)
+        if parts:
+            yield "".join(parts)
 
 
 class Reader:
@@ -60,7 +67,9 @@ class Reader:
             known = self._readings.get(wanted)
             if known and known[0] == stamp:
                 return known[1]
+            give_back()
             reading = self._read(persona_id, model_id)
+            give_back()
             self._readings.pop(wanted, None)
             self._readings[wanted] = (stamp, reading)
             for old in list(self._readings)[:-KEPT]:
@@ -95,25 +104,18 @@ class Reader:
             del self._memory[old]
         return known
 
-    def _counts(self, form: Form | None, conversations: Sequence[Conversation]) -> list[int]:
-        """The tokens of each of these; a few texts at a time, because together they are as long as all that was written."""
-        if form is None:
-            return []
-        parts = (conversations[at : at + AT_ONCE] for at in range(0, len(conversations), AT_ONCE))
-        return [count for part in parts for count in self._models.counts(form.model, list(map(form.text, part)))]
+    def _counts(self, form: Form | None, conversations: Sequence[Conversation]) -> list[tuple[int, ...]]:
+        """The tokens of each line of each of these."""
+        counted = iter(self._models.counts(form.model, (line for c in conversations for line in form.lines(c))) if form else ())
+        return [tuple(islice(counted, len(c.turns))) for c in (conversations if form else ())]
 
     def _sizes(self, form: Form | None, conversations: Sequence[Conversation], notes: Notes) -> Sizes:
         if form is None:
             return Sizes({}, {}, LONGEST_LESSON)
         longest = min(LONGEST_LESSON, self._models.context(form.model))
-        tokens = {c.id: int(notes.known(c, COUNT)) for c in conversations}
-        return Sizes(tokens, {c.id: self._cut(form, c, longest) for c in conversations if tokens[c.id] > longest}, longest)
-
-    def _cut(self, form: Form, spoken: Conversation, longest: int) -> int:
-        """The line in which a conversation is cut off."""
-        place = self._models.tokens(form.model, form.text(spoken))[longest].start
-        starts = (len(form.text(replace(spoken, turns=spoken.turns[:n]))) for n in range(1, len(spoken.turns)))
-        return sum(start <= place for start in starts)
+        lines: dict[str, tuple[int, ...]] = {c.id: notes.known(c, COUNT) for c in conversations}
+        tokens = {identifier: sum(counts) for identifier, counts in lines.items()}
+        return Sizes(tokens, {one: _cut(lines[one], longest) for one, count in tokens.items() if count > longest}, longest)
 
     def follow(self) -> None:
         """Begin to read in the background."""
@@ -140,3 +142,8 @@ class Reader:
                 # Who opens Prepare meets the same fault and is told; a thread that ends would leave the others unread too.
                 logging.getLogger("studio").exception("Reading in the background failed")
                 failed = stamp
+
+
+def _cut(counts: Sequence[int], longest: int) -> int:
+    """The line in which a conversation is cut off."""
+    return sum(before <= longest for before in accumulate(counts[:-1]))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from studio.domain import dataset, measures, progress
+from studio.domain import blend, dataset, measures, progress, together
 from studio.domain.errors import Busy, NotFound, StudioError
 from studio.services.jobs import Jobs
 from studio.services.library import Library
@@ -20,7 +20,10 @@ AT_WORK = "This lesson is in use just now. Nothing was changed. Wait until that 
 
 @dataclass(frozen=True)
 class Run:
-    """A lesson, as its folder tells it. Losses in nats per learned token; `unseen` says what the validation losses were measured on."""
+    """A lesson, as its folder tells it. Losses in nats per learned token; `unseen` says what the validation losses were measured on.
+
+    `beside` names the characters that learned in the same lesson; the losses are this character's own. `blended` says what a blend was made of.
+    """
 
     id: str
     name: str
@@ -39,27 +42,36 @@ class Run:
     curve: tuple[tuple[int, float], ...]
     takes: tuple[tuple[str, str], ...]  # (line, what the best version answered)
     unseen: str
+    beside: tuple[str, ...] = ()
+    blended: str = ""
+    elsewhere: bool = False  # learned on another machine
 
 
 def runs(library: Library, jobs: Jobs, persona_id: str) -> list[Run]:
     """Every lesson of this character that was ever started, newest first."""
-    return [_run(library, jobs, folder) for folder in library.adapters(persona_id) if jobs.state(folder) != "waiting"]
+    return [_run(library, jobs, folder, persona_id) for folder in library.adapters(persona_id) if jobs.state(folder) != "waiting"]
 
 
-def _run(library: Library, jobs: Jobs, folder: Path) -> Run:
-    spec, result = library.read_json(folder / "spec.json", {}), library.read_json(folder / "result.json", {})
-    about = library.read_json(folder / "about.json", {})
+def _run(library: Library, jobs: Jobs, folder: Path, persona_id: str) -> Run:
+    whole, about = library.read_json(folder / "spec.json", {}), library.read_json(folder / "about.json", {})
+    spec, result = together.seen_by(whole, persona_id), library.read_json(folder / "result.json", {})
     events = jobs.events(folder)
-    story, rows = progress.lesson(events), measures.table(events)
+    story, rows = progress.lesson(together.heard_by(events, persona_id)), measures.table(together.measured_on(events, persona_id))
     scores = dict(measures.column(rows, "validation_loss"))
-    later = {step: loss for step, loss in scores.items() if step}
-    best = min(later, key=lambda step: (later[step], step)) if later else None
+    best = _kept_step(measures.column(measures.table(events), "validation_loss"))
     return Run(
         folder.name, about.get("name", ""), about.get("note", ""), spec["created"], spec["model"], spec["recipe"], spec["dataset"]["conversations"],
         spec.get("continues", ""), jobs.state(folder), story.step, result.get("seconds") or (rows[-1].seconds if rows else 0.0),
-        later[best] if best is not None else None, best, (folder / "adapter_model.safetensors").is_file(), tuple(scores.items()),
-        _takes(story, spec), _unseen(folder),
+        scores.get(best) if best is not None else None, best, (folder / "adapter_model.safetensors").is_file(), tuple(scores.items()),
+        _takes(story, spec), _unseen(folder, persona_id), together.beside(whole, persona_id), blend.told(spec) if spec.get("kind") == blend.KIND else "",
+        bool(spec.get("elsewhere")),
     )  # fmt: skip
+
+
+def _kept_step(scores: Sequence[tuple[int, float]]) -> int | None:
+    """The step of the version that is kept: the lowest loss, of all characters together, after the first step."""
+    later = {step: loss for step, loss in scores if step}
+    return min(later, key=lambda step: (later[step], step)) if later else None
 
 
 def _takes(story: progress.Lesson, spec: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
@@ -69,10 +81,10 @@ def _takes(story: progress.Lesson, spec: Mapping[str, Any]) -> tuple[tuple[str, 
     return tuple((line, said[line]) for line in spec["samples"] if line in said)
 
 
-def _unseen(folder: Path) -> str:
+def _unseen(folder: Path, persona_id: str) -> str:
     """The conversations that were kept back, as one short name: equal names, comparable losses."""
     try:
-        parts = dataset.from_snapshot((folder / "dataset.jsonl").read_text("utf-8"))
+        parts = dataset.from_snapshot((folder / "dataset.jsonl").read_text("utf-8"), persona_id)
     except (OSError, ValueError, KeyError):
         return folder.name  # nothing is comparable to what can't be read
     return dataset.names(parts.validation)
@@ -103,11 +115,14 @@ def describe(library: Library, persona_id: str, run_id: str, name: str, note: st
 
 
 def delete(library: Library, jobs: Jobs, persona_id: str, run_id: str) -> None:
-    """Move a lesson to the bin; it stays there for 30 days. Raises Busy while it is learned or made into a file."""
+    """Move a lesson to the bin; it stays there for 30 days. Raises Busy while it is learned or made into a file.
+
+    Other characters that learned in it keep it.
+    """
     there, busy = folder(library, persona_id, run_id), jobs.running()
     if busy and (busy == there or library.read_json(busy / "spec.json", {}).get("adapter") == str(there)):
         raise Busy(AT_WORK)
-    library.bin_lesson(there, time.time())
+    library.bin_lesson(there, time.time(), persona_id)
 
 
 def restore(library: Library, persona_id: str, run_id: str) -> None:
@@ -115,7 +130,7 @@ def restore(library: Library, persona_id: str, run_id: str) -> None:
     there = next((folder for folder in library.binned_lessons(persona_id) if folder.name == run_id), None)
     if there is None:
         raise NotFound(GONE)
-    library.restore_lesson(there)
+    library.restore_lesson(there, persona_id)
 
 
 def binned(library: Library, persona_id: str) -> list[tuple[str, str, float]]:

@@ -2,14 +2,17 @@
 
 import importlib
 import threading
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from studio.domain.blend import Blend
 from studio.domain.conversation import Turn
 from studio.domain.errors import Busy
 
 WAIT = 120.0  # seconds a question waits for the one before it
+LONGEST = 300  # tokens of an answer
 
 
 class Voice:
@@ -21,15 +24,28 @@ class Voice:
         self._stop = threading.Event()
 
     def speak(
-        self, model: Path, adapter: Path | None, turns: Sequence[Turn], system: str, temperature: float
+        self, model: Path, adapter: Path | None, turns: Sequence[Turn], system: str, temperature: float, most: int = LONGEST
     ) -> Generator[str, None, None]:
-        """Yield the growing answer to the last turn; greedy at temperature 0. Raises Busy when another answer does not end."""
+        """Yield the growing answer to the last turn, of at most `most` tokens; greedy at temperature 0. Raises Busy when another answer does not end."""
+        with self._turn():
+            speaker = self._wake(model)
+            yield from speaker.speak(adapter, turns, system, temperature, self._stop.is_set, most)
+
+    def blend(self, parents: Sequence[Path], wanted: Blend, model_id: str, folder: Path) -> Generator[float, None, None]:
+        """Blend these adapters into a folder and yield the share that is done; the adapter is there only when nobody pressed Stop."""
+        with self._turn():
+            for share in importlib.import_module("studio.engine.blender").blend(parents, wanted, model_id, folder):
+                yield share
+                if self._stop.is_set():
+                    return
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
         if not self._lock.acquire(timeout=WAIT):
             raise Busy("The character is still answering something else. Press Stop there, or wait a moment. Your words are kept.")
         try:
             self._stop.clear()
-            speaker = self._wake(model)
-            yield from speaker.speak(adapter, turns, system, temperature, self._stop.is_set)
+            yield
         finally:
             self._lock.release()
 
@@ -42,6 +58,10 @@ class Voice:
     def stop(self) -> None:
         """End the answer being spoken; what was said so far stays."""
         self._stop.set()
+
+    def stopped(self) -> bool:
+        """Whether the last answer was ended by somebody."""
+        return self._stop.is_set()
 
     def rest(self) -> None:
         """Free the model's memory; waits for the answer being spoken to end."""

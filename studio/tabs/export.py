@@ -186,7 +186,7 @@ def _start(studio: Studio, persona_id: str, lesson: str | None, file: sizes.File
     adapter = _adapter(studio, persona_id, lesson)
     if file == "Q4_K_M" and (sentence := exports.without_engine()):
         raise NotReady(sentence)
-    folder = orders.order_export(studio.library, adapter.folder, file, checked_name(name.strip()))
+    folder = orders.order_export(studio.library, adapter.folder, file, checked_name(name.strip()), persona_id)
     studio.voice.rest()  # the file is made with the whole model in memory: not beside another copy of it
     try:
         studio.jobs.start("export", folder)

@@ -1,6 +1,6 @@
 """What fits this computer: a word for every model, and a line for every way to learn."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from studio.domain import footprint, presets, progress, sizes
@@ -31,14 +31,14 @@ class Desk:
     material: Material
 
 
-def desk(studio: Studio, persona_id: str, model_id: str) -> Desk | None:
+def desk(studio: Studio, persona_id: str, model_id: str, others: Sequence[str] = ()) -> Desk | None:
     """What there is to learn and to learn with; None while there is too little. A model that is not here is counted with another's words."""
     ready = [choice.id for choice in studio.models.ready()]
     counted = model_id if model_id in ready else next(iter(reversed(ready)), None)
     if counted is None:
         return None
     try:
-        material = orders.material(studio.library, studio.models, persona_id, counted)
+        material = orders.material(studio.library, studio.models, persona_id, counted, others)
         known = studio.models.choice(model_id)
     except (NotReady, StudioError):
         return None
@@ -70,9 +70,9 @@ def fit_words(plan: Recipe, shape: Shape, here: Desk) -> str:
     return f"{found.capitalize()}{four}: about {need / 1e9:.1f} of {here.machine.free / 1e9:.1f} GB free memory."
 
 
-def panel(studio: Studio, persona_id: str, model_id: str, preset: Preset) -> str:
+def panel(studio: Studio, persona_id: str, model_id: str, preset: Preset, others: Sequence[str] = ()) -> str:
     """The ways to learn with the chosen model as markup, made of the studio's own words and numbers alone."""
-    here, shape = desk(studio, persona_id, model_id), studio.models.shape(model_id)
+    here, shape = desk(studio, persona_id, model_id, others), studio.models.shape(model_id)
     if here is None or shape is None:
         return ""
     rows = "".join(row(*method, here, shape, preset) for method in METHODS)

@@ -1,5 +1,6 @@
 """The choices before a lesson: how patiently, which model, what fits, and every field of the recipe."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, get_args
 
@@ -11,23 +12,26 @@ from studio.domain.errors import NotReady
 from studio.domain.training import Preset, Recipe
 from studio.services import cookbook, hardware, orders
 from studio.services.studio import Studio
-from studio.tabs import expert, fits, lesson
+from studio.tabs import expert, fits, lesson, several
 from studio.tabs.wiring import bind, html
 
 
 # ---------------------------------------------------------------- handlers
-def form(studio: Studio, persona_id: str | None, model_id: str | None, preset: Preset, edited: str) -> list[Any]:
+def form(
+    studio: Studio, persona_id: str | None, model_id: str | None, preset: Preset, edited: str, ticked: Sequence[str] = ()
+) -> list[Any]:
     """Model, paces, how long it takes, what fits, the recipes there are, and every field of the recipe unless its writer changed one."""
     if not persona_id:
         return [gr.skip()] * (5 + len(expert.WORDS))
     model = model_id or last_model(studio, persona_id)
-    known = recipes(studio, persona_id, model)
+    others = several.chosen(studio, persona_id, ticked)
+    known = recipes(studio, persona_id, model, others)
     kept_by_hand = edited == persona_id or preset not in known
     return [
         gr.update(choices=fits.cards(studio, persona_id), value=model),
-        gr.update(choices=paces(studio, persona_id, model, known)),
-        lede(studio, persona_id, model),
-        fits.panel(studio, persona_id, model, preset),
+        gr.update(choices=paces(studio, persona_id, model, known, others)),
+        lede(studio, persona_id, model, others),
+        fits.panel(studio, persona_id, model, preset, others),
         gr.update(choices=named(studio, persona_id), value=None) if not kept_by_hand else gr.update(choices=named(studio, persona_id)),
         *([gr.skip()] * len(expert.WORDS) if kept_by_hand else expert.values(known[preset])),
     ]
@@ -76,14 +80,25 @@ def named(studio: Studio, persona_id: str) -> list[tuple[str, str]]:
     return [(name, name) for name in cookbook.saved(studio.library)] + list(cookbook.past(studio.library, persona_id).items())
 
 
-def recipes(studio: Studio, persona_id: str, model_id: str) -> dict[Preset, Recipe]:
-    """The three recipes for what there is to learn; none while it can't be counted."""
+def recipes(studio: Studio, persona_id: str, model_id: str, others: Sequence[str] = ()) -> dict[Preset, Recipe]:
+    """The three recipes for what there is to learn, with that of others in the same lesson; none while it can't be counted."""
     try:
-        material = orders.material(studio.library, studio.models, persona_id, model_id)
+        material = orders.material(studio.library, studio.models, persona_id, model_id, others)
         longest = studio.models.context(model_id)
     except NotReady:
         return {}
     return {preset: capped(orders.plan(studio.library, studio.models, model_id, preset, material), longest) for preset in get_args(Preset)}
+
+
+def chosen(
+    studio: Studio, persona_id: str, model_id: str, preset: Preset, edited: str, values: Sequence[Any], others: Sequence[str] = ()
+) -> Recipe:
+    """The recipe that is asked for, for a lesson in which `others` learn too.
+
+    The fields count where their writer changed one. Else the pace does: it may have been chosen so lately that they still show the one before.
+    """
+    known = {} if edited == persona_id else recipes(studio, persona_id, model_id, others)
+    return known[preset] if preset in known else expert.recipe(tuple(values))
 
 
 def capped(plan: Recipe, longest: int) -> Recipe:
@@ -104,14 +119,16 @@ def measured_pace(studio: Studio, model_id: str) -> float | None:
     folders = [folder for who in studio.library.characters() for folder in studio.library.adapters(who.id)]
     for folder in folders:
         spec, result = lesson.read_json(folder / "spec.json"), lesson.read_json(folder / "result.json")
-        if result.get("steps") and spec["model"] == model_id:
+        if result.get("steps") and spec["model"] == model_id and not spec.get("elsewhere"):
             return float(result["seconds"] / (result["steps"] * spec["recipe"]["batch_size"] * spec["recipe"]["accumulation"]))
     return None
 
 
-def paces(studio: Studio, persona_id: str, model_id: str, known: dict[Preset, Recipe]) -> list[tuple[str, Preset]]:
+def paces(
+    studio: Studio, persona_id: str, model_id: str, known: dict[Preset, Recipe], others: Sequence[str] = ()
+) -> list[tuple[str, Preset]]:
     """The three presets, each with what it will do and how long that takes."""
-    here, pace = fits.desk(studio, persona_id, model_id), measured_pace(studio, model_id)
+    here, pace = fits.desk(studio, persona_id, model_id, others), measured_pace(studio, model_id)
     found = []
     for preset in get_args(Preset):
         plan = known.get(preset)
@@ -122,18 +139,23 @@ def paces(studio: Studio, persona_id: str, model_id: str, known: dict[Preset, Re
 
 def how_long(studio: Studio, model_id: str, plan: Recipe | None, here: fits.Desk | None, pace: float | None) -> str:
     """The time of a preset: as measured in an earlier lesson, else as estimated, else nothing."""
+    found = seconds(studio, model_id, plan, here, pace)
+    return f", {progress.in_words(found)}{'' if pace else ' (estimate)'}" if found else ""
+
+
+def seconds(studio: Studio, model_id: str, plan: Recipe | None, here: fits.Desk | None, pace: float | None) -> float | None:
+    """The seconds a lesson takes: by the pace of an earlier one, else by the measurement of this computer, else unknown."""
     shape = studio.models.shape(model_id)
     if plan and here and pace:
-        looks = plan.epochs * here.material.conversations * (1 - plan.validation)
-        return f", {progress.in_words(looks * pace)}"
+        return pace * plan.epochs * here.material.conversations * (1 - plan.validation)
     if plan and here and here.speed and shape:
-        return f", {progress.in_words(presets.estimate(plan, here.material, shape, here.machine, here.speed))} (estimate)"
-    return ""
+        return presets.estimate(plan, here.material, shape, here.machine, here.speed)
+    return None
 
 
-def lede(studio: Studio, persona_id: str, model_id: str) -> str:
+def lede(studio: Studio, persona_id: str, model_id: str, others: Sequence[str] = ()) -> str:
     """Where the times come from, and what has to be said of few conversations."""
-    here, pace = fits.desk(studio, persona_id, model_id), measured_pace(studio, model_id)
+    here, pace = fits.desk(studio, persona_id, model_id, others), measured_pace(studio, model_id)
     words = f'<p class="lede">{time_words(pace is not None, bool(here and here.speed))}</p>'
     careful = presets.caution(here.material.conversations) if here else ""
     return words + (f'<p class="read look">{careful}</p>' if careful else "")

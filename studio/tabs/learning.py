@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from studio.domain import cost, measures, progress, verdict
+from studio.domain import cost, measures, progress, together, verdict
 from studio.domain.measures import Measure
 from studio.services.library import Character
 from studio.services.studio import Studio
@@ -19,8 +19,10 @@ ON = "Go on from here"
 def shown(studio: Studio, who: Character, folder: Path, question: int) -> Shown:
     """The lesson in this folder, all parts of the page that belong to it."""
     state, events, now = studio.jobs.state(folder), studio.jobs.events(folder), time.time()
-    story, rows = progress.lesson(events), measures.table(events)
-    spec, result = (studio.library.read_json(folder / f"{name}.json", {}) for name in ("spec", "result"))
+    story, rows = progress.lesson(together.heard_by(events, who.id)), measures.table(events)
+    whole, result = (studio.library.read_json(folder / f"{name}.json", {}) for name in ("spec", "result"))
+    company = together.told(whole, events, result.get("best_step"))
+    spec, result = together.seen_by(whole, who.id), together.result_of(result, who.id)
     kept = (folder / "adapter_model.safetensors").is_file()
     done = state == "done"
     first = arriving.first_words(story, spec) if done else ""
@@ -32,8 +34,9 @@ def shown(studio: Studio, who: Character, folder: Path, question: int) -> Shown:
         "debut": {"visible": bool(first)},
         "head": {"value": headline(state, story, result, kept, now)},
         "words": {"value": said, "visible": bool(said)},
+        "company": {"value": company, "visible": bool(company)},
         "bar": {"value": bar(story, spec, done)},
-        "surprised": {"value": f"How surprised {who.persona.name} is"},
+        "surprised": {"value": "How surprised they are together" if company else f"How surprised {who.persona.name} is"},
         "chart": {"value": chart(story, spec, state)},
         "curves": {"value": curves.all_curves(rows, story.steps)},
         "running": {"visible": state == "running"},
@@ -144,8 +147,8 @@ def took(studio: Studio, spec: Mapping[str, Any], result: Mapping[str, Any], row
 
     Tokens and energy are counted since the last start, at step `first`; what went before is told by the share of the steps.
     """
-    if not result.get("tokens") or result["steps"] <= first:
-        return ""
+    if not result.get("tokens") or result["steps"] <= first or spec.get("elsewhere"):
+        return ""  # what another machine took is not told of this one
     prices = cost.from_dict(studio.library.read_json(studio.settings.assets / "prices.json", {}))
     whole = result["steps"] / (result["steps"] - first)
     energy = result.get("energy_wh")

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from studio.domain import catalogue, checks, dataset
+from studio.domain import blend, catalogue, checks, dataset
 from studio.services.library import Character
 from studio.services.models import Choice
 from studio.services.studio import Studio
@@ -15,18 +15,22 @@ from studio.tabs.arriving import Shown
 PARTS = (
     "empty", "needs", "before", "title", "model", "teach", "back", "fetching", "fetch_words", "fetch_bar", "download", "halt",
     "debut", "picture", "kicker", "first", "summary",
-    "lesson", "head", "words", "bar", "surprised", "chart", "curves", "running", "pause", "stop", "broken", "on", "more", "again", "strip",
+    "lesson", "head", "words", "company", "bar", "surprised", "chart", "curves", "running", "pause", "stop", "broken", "on", "more", "again", "strip",
     "takes", "question", "ask", "t0", "t3", "way", "t1", "t2",
     "earlier", "timer",
 )  # fmt: skip
 
 
 def page(studio: Studio, persona_id: str | None, model_id: str | None, question: int, fresh: bool) -> Shown:
-    """What is to be seen for this character. `fresh`: a new lesson is wanted although there is an earlier one."""
+    """What is to be seen for this character. `fresh`: a new lesson is wanted although there is an earlier one.
+
+    While recipes are tried, that is what is to be seen.
+    """
     if not persona_id:
         return _visible() | {"timer": {"active": False}, "earlier": {"value": ""}}
     who = studio.library.character(persona_id)
     folder = newest(studio, persona_id)
+    fresh = fresh or studio.jobs.running() in studio.library.searches(persona_id)
     below = {"earlier": {"value": earlier.stamp(studio, persona_id)}}
     if folder and not (fresh and studio.jobs.state(folder) != "running"):
         return _visible("lesson") | learning.shown(studio, who, folder, question) | below
@@ -37,8 +41,9 @@ def page(studio: Studio, persona_id: str | None, model_id: str | None, question:
 
 
 def newest(studio: Studio, persona_id: str) -> Path | None:
-    """This character's newest lesson that was ever started."""
-    return next((folder for folder in studio.library.adapters(persona_id) if studio.jobs.state(folder) != "waiting"), None)
+    """This character's newest lesson that was ever started; a blend is none."""
+    begun = (folder for folder in studio.library.adapters(persona_id) if studio.jobs.state(folder) != "waiting")
+    return next((folder for folder in begun if read_json(folder / "spec.json").get("kind") != blend.KIND), None)
 
 
 def changed(now: Shown, before: Mapping[str, Any]) -> list[dict[str, Any] | None]:

@@ -8,7 +8,7 @@ from fastapi import APIRouter, HTTPException
 from fastapi.responses import FileResponse, PlainTextResponse, Response
 from pydantic import Field
 
-from studio.domain import progress
+from studio.domain import progress, together
 from studio.domain.errors import NotFound
 from studio.services import runs
 from studio.services.runs import Run
@@ -63,16 +63,18 @@ def listing(studio: Studio, given: Whose) -> Answer:
 
 def differences(found: Sequence[Run]) -> list[str]:
     """The fields of the recipe that are not the same in all of these lessons, in the order of the form."""
-    fields = [*expert.WORDS, *(field for run in found for field in run.recipe if field not in expert.WORDS)]
-    return [field for field in dict.fromkeys(fields) if len({repr(run.recipe.get(field)) for run in found}) > 1]
+    taught = [run for run in found if not run.blended]
+    fields = [*expert.WORDS, *(field for run in taught for field in run.recipe if field not in expert.WORDS)]
+    return [field for field in dict.fromkeys(fields) if len({repr(run.recipe.get(field)) for run in taught}) > 1]
 
 
 def _row(run: Run, differing: Sequence[str], model: str, best: bool, count: int) -> Answer:
     own = [
         f"{expert.WORDS[field][0] if field in expert.WORDS else field.replace('_', ' ')} {figure(run.recipe.get(field))}"
-        for field in differing
+        for field in ([] if run.blended else differing)
     ]
-    more = ["goes on from an earlier lesson"] if run.continues else []
+    whence = ["goes on from an earlier lesson"] * bool(run.continues) + ["on another machine"] * run.elsewhere
+    more = [*filter(None, (together.company(run.beside), run.blended)), *whence]
     same = "Nothing" if count > 1 else NOTHING
     return {
         "id": run.id,
@@ -81,10 +83,10 @@ def _row(run: Run, differing: Sequence[str], model: str, best: bool, count: int)
         "date": date(run.created),
         "model": model,
         "differs": ", ".join(own + more) or same,
-        "steps": f"{run.steps:,}",
+        "steps": NOTHING if run.blended else f"{run.steps:,}",
         "loss": NOTHING if run.best_loss is None else f"{run.best_loss:.2f}",
         "time": progress.in_words(run.seconds).removeprefix("about ") if run.seconds else NOTHING,
-        "state": STATES[run.state],
+        "state": "blended" if run.blended else STATES[run.state],
         "busy": run.state == "running",
         "best": best,
     }

@@ -6,6 +6,7 @@ from typing import Any, Literal, NamedTuple
 
 import gradio as gr
 
+from studio.domain import together
 from studio.domain.talk import Side, Talk
 from studio.services.adapters import Adapter
 from studio.tabs.speech import bubbles
@@ -106,14 +107,16 @@ def titled(first_line: str) -> str:
 
 def occasion(adapter: Adapter) -> str:
     """When a lesson was and how much it read: numbers and the studio's own words only."""
-    when = f"learned {day(adapter.at, time.time())}" if adapter.finished else "learned so far"
+    how = "blended" if adapter.blended else "learned"
+    when = f"{how} {day(adapter.at, time.time())}" if adapter.finished else "learned so far"
     return f"{when}, {adapter.conversations:,} conversations"
 
 
 def lesson_line(adapter: Adapter) -> str:
     """A lesson in a list of several, which may all be of one day."""
     then = time.localtime(adapter.at)
-    return f"{day(adapter.at, time.time())}, {then.tm_hour:02}:{then.tm_min:02} · {adapter.conversations:,} conversations"
+    what = adapter.blended or " ".join(filter(None, (f"{adapter.conversations:,} conversations", together.company(adapter.beside))))
+    return f"{day(adapter.at, time.time())}, {then.tm_hour:02}:{then.tm_min:02} · {what}"
 
 
 def day(at: float, now: float) -> str:

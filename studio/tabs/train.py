@@ -1,5 +1,6 @@
 """Train: choose a model and a pace, press once, and listen to the voice arrive."""
 
+from collections.abc import Sequence
 from typing import Any, get_args
 
 import gradio as gr
@@ -9,9 +10,11 @@ from studio.domain.errors import Busy, NotReady, StudioError
 from studio.domain.training import Preset
 from studio.services import orders
 from studio.services.studio import Studio
-from studio.tabs import continuing, earlier, expert, fits, form, lesson
+from studio.tabs import away, blending, continuing, earlier, fits, form, lesson, several, trying
 from studio.tabs.wiring import Pick, bind, go, html, says
 
+AWAY = "This lesson was taught on another machine, and its safe copies stayed there. What was learned is kept. Start over, or go on with it there."
+QUIET: dict[str, Any] = {"show_progress": "hidden"}
 SHOW_LESSON = "() => document.querySelector('#lesson').scrollIntoView({block: 'start'})"
 
 
@@ -22,16 +25,17 @@ def watch(studio: Studio, persona_id: str | None, model_id: str | None, question
     return [*(gr.skip() if part is None else gr.update(**part) for part in lesson.changed(now, before)), {**before, **now}]
 
 
-def teach(studio: Studio, persona_id: str, model_id: str, preset: Preset, edited: str, *values: Any) -> str:
-    """Order the lesson and start it; returns that nothing new is asked for any more.
+def press(studio: Studio, ticked: Sequence[str], persona_id: str, *chosen: Any) -> str:
+    """`teach`, with whoever is ticked to learn in the same lesson."""
+    return teach(studio, persona_id, *chosen, others=several.chosen(studio, persona_id, ticked))
 
-    The fields count where their writer changed one. Else the pace does: it may have been chosen so lately that they still show the one before.
-    """
+
+def teach(studio: Studio, persona_id: str, model_id: str, preset: Preset, edited: str, *values: Any, others: Sequence[str] = ()) -> str:
+    """Order the lesson and start it; returns that nothing new is asked for any more."""
     if studio.jobs.running():
         raise Busy("The studio is busy with other work already. What you wrote is safe. Wait until that ends, or stop it first.")
-    known = {} if edited == persona_id else form.recipes(studio, persona_id, model_id)
-    recipe = known[preset] if preset in known else expert.recipe(values)
-    folder = orders.order_lesson(studio.library, studio.models, persona_id, model_id, preset, recipe)
+    recipe = form.chosen(studio, persona_id, model_id, preset, edited, values, others)
+    folder = orders.order_lesson(studio.library, studio.models, persona_id, model_id, preset, recipe, others)
     studio.voice.rest()
     studio.jobs.start("train", folder)
     return ""
@@ -40,6 +44,8 @@ def teach(studio: Studio, persona_id: str, model_id: str, preset: Preset, edited
 def go_on(studio: Studio, persona_id: str) -> None:
     """Start the newest lesson again in its own folder: it goes on from its last safe copy."""
     folder = newest(studio, persona_id)
+    if lesson.read_json(folder / "spec.json").get("elsewhere"):
+        raise NotReady(AWAY)
     studio.voice.rest()
     studio.jobs.start("train", folder)
 
@@ -110,7 +116,9 @@ def build(studio: Studio, persona: gr.Radio) -> None:
         with gr.Row(visible=False, elem_classes="two", elem_id="lesson") as parts["lesson"]:
             _curve(parts)
             _voice(parts)
+        parts["pack"], parts["parcel"], parts["drop"], parts["home"] = away.build()
         parts["earlier"] = earlier.build(studio.settings)
+        parts["kept"] = blending.build(studio, persona, tab)
     _wire(studio, persona, tab, parts, drawer, (shown, wants_new, edited))
 
 
@@ -137,6 +145,8 @@ def _before(studio: Studio, persona: gr.Radio, edited: gr.State, parts: dict[str
                 with gr.Row(elem_classes="acts"):
                     parts["download"] = gr.Button("Download", variant="primary", size="lg", min_width=0)
                     parts["halt"] = gr.Button("Stop fetching", size="md", visible=False, elem_classes=["icon", "i-stop"], min_width=0)
+            parts["several"] = several.build()
+            parts["tries"] = trying.build()
             drawer = form.build_experts(studio, persona, edited)
         with gr.Column(elem_classes="side", scale=5, min_width=300):
             parts["model"] = gr.Radio(
@@ -173,6 +183,7 @@ def _curve(parts: dict[str, Any]) -> None:
     with gr.Column(elem_classes="main", scale=7, min_width=320):
         parts["head"] = html("")
         parts["words"] = says("", "lede")
+        parts["company"] = says("", "lede", "company", visible=False)
         parts["bar"] = html("")
         with gr.Column(elem_classes="chart", min_width=0):
             with gr.Row(elem_classes="charthead"):
@@ -222,35 +233,66 @@ def _wire(
         "show_progress": "hidden", "concurrency_id": "train", "concurrency_limit": 1,
     }  # fmt: skip
     choices: Any = {
-        "fn": bind(form.form, studio), "inputs": [persona, parts["model"], parts["pace"], edited], "show_progress": "hidden",
+        "fn": bind(form.form, studio), "inputs": [persona, parts["model"], parts["pace"], edited, parts["several"]], "show_progress": "hidden",
         "outputs": [parts["model"], parts["pace"], parts["promise"], parts["fitting"], drawer["named"], *drawer["fields"].values()],
     }  # fmt: skip
-    quiet: Any = {"show_progress": "hidden"}
-    gr.on([tab.select, persona.change], **choices).success(**refresh)
-    tab.select(bind(form.measure, studio), None, None, **quiet).success(**choices)
-    parts["measure"].click(bind(form.measure_again, studio), None, None, **quiet).success(**choices)
-    gr.on([parts["model"].input, parts["pace"].input], lambda: "", None, edited, **quiet).success(**choices).success(**refresh)
-    gr.on([field.input for field in drawer["fields"].values()], fresh, persona, edited, **quiet)
-    gr.on([parts["timer"].tick, parts["question"].input], **refresh)
-    parts["teach"].click(
-        bind(teach, studio), [persona, parts["model"], parts["pace"], edited, *drawer["fields"].values()], wants_new, **quiet
-    ).success(**refresh)
-    parts["on"].click(bind(go_on, studio), persona, None, **quiet).success(**refresh)
-    parts["only_new"].click(bind(continuing.teach_new, studio), persona, wants_new, **quiet).success(**refresh)
-    parts["with_all"].click(bind(continuing.teach_all, studio), persona, wants_new, **quiet).success(**refresh)
-    parts["pause"].click(bind(pause, studio), persona, None, **quiet).success(**refresh)
-    parts["stop"].click(bind(stop, studio), persona, None, **quiet).success(**refresh)
-    gr.on([parts["over"].click, parts["again"].click], fresh, persona, wants_new, **quiet).success(**choices).success(**refresh)
-    parts["back"].click(lambda: "", None, wants_new, **quiet).success(**refresh)
-    parts["download"].click(bind(download, studio), parts["model"], None, **quiet).success(**refresh)
-    parts["halt"].click(bind(halt, studio), parts["model"], None, **quiet).success(**refresh)
-    gr.on(
-        [parts["add"].click, parts["folder"].submit],
-        bind(add_folder, studio),
-        [persona, parts["folder"]],
-        [parts["model"], parts["folder"]],
-        **quiet,
-    ).success(**choices).success(**refresh)
+    _wire_before(studio, persona, tab, parts, drawer, edited, choices, refresh)
+    _wire_lesson(studio, persona, parts, drawer, (wants_new, edited), choices, refresh)
     parts["write"].click(None, js=go("write"))
     parts["hello"].click(None, js=go("chat"))
     parts["see"].click(None, js=SHOW_LESSON)
+
+
+def _wire_before(
+    studio: Studio,
+    persona: gr.Radio,
+    tab: gr.Tab,
+    parts: dict[str, Any],
+    drawer: dict[str, Any],
+    edited: gr.State,
+    choices: Any,
+    refresh: Any,
+) -> None:
+    """What is chosen before a lesson: who learns, on which model, how patiently, from which folder."""
+    gr.on([tab.select, persona.change], **choices).success(**refresh)
+    tab.select(bind(form.measure, studio), None, None, **QUIET).success(**choices)
+    parts["measure"].click(bind(form.measure_again, studio), None, None, **QUIET).success(**choices)
+    gr.on([tab.select, persona.change], bind(several.offered, studio), [persona, parts["several"]], parts["several"], **QUIET)
+    parts["several"].input(**choices)
+    gr.on([parts["model"].input, parts["pace"].input], lambda: "", None, edited, **QUIET).success(**choices).success(**refresh)
+    gr.on([field.input for field in drawer["fields"].values()], fresh, persona, edited, **QUIET)
+    parts["download"].click(bind(download, studio), parts["model"], None, **QUIET).success(**refresh)
+    parts["halt"].click(bind(halt, studio), parts["model"], None, **QUIET).success(**refresh)
+    own = [persona, parts["folder"]]
+    added = gr.on([parts["add"].click, parts["folder"].submit], bind(add_folder, studio), own, [parts["model"], parts["folder"]], **QUIET)
+    added.success(**choices).success(**refresh)
+    trying.wire(studio, persona, tab, parts, drawer, edited)
+
+
+def _wire_lesson(
+    studio: Studio,
+    persona: gr.Radio,
+    parts: dict[str, Any],
+    drawer: dict[str, Any],
+    states: tuple[gr.State, gr.State],
+    choices: Any,
+    refresh: Any,
+) -> None:
+    """A lesson here, or on another machine: begun, paused, gone on with, brought home."""
+    wants_new, edited = states
+    asked = [persona, parts["model"], parts["pace"], edited, *drawer["fields"].values()]
+    parts["teach"].click(bind(press, studio), [parts["several"], *asked], wants_new, **QUIET).success(**refresh)
+    gr.on([parts["timer"].tick, parts["question"].input], **refresh)
+    parts["kept"].change(**refresh)
+    parts["on"].click(bind(go_on, studio), persona, None, **QUIET).success(**refresh)
+    parts["only_new"].click(bind(continuing.teach_new, studio), persona, wants_new, **QUIET).success(**refresh)
+    parts["with_all"].click(bind(continuing.teach_all, studio), persona, wants_new, **QUIET).success(**refresh)
+    parts["pause"].click(bind(pause, studio), persona, None, **QUIET).success(**refresh)
+    parts["stop"].click(bind(stop, studio), persona, None, **QUIET).success(**refresh)
+    gr.on([parts["over"].click, parts["again"].click], fresh, persona, wants_new, **QUIET).success(**choices).success(**refresh)
+    parts["back"].click(lambda: "", None, wants_new, **QUIET).success(**refresh)
+    packed = parts["pack"].click(bind(away.pack, studio), asked, parts["parcel"], **QUIET)
+    packed.success(None, parts["parcel"], None, js=away.TAKE)
+    home = [parts["drop"], parts["home"], wants_new]
+    parts["drop"].upload(bind(away.bring_home, studio), parts["drop"], home, show_progress_on=parts["drop"]).success(**refresh)
+    persona.change(lambda: gr.update(visible=False), None, parts["home"], **QUIET)  # it tells of the character before

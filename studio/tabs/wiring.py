@@ -19,9 +19,12 @@ NOT_DONE = "Not done"
 FRAMES = 30  # that a page is given to show what was asked for: about half a second
 MISTAKE = "That stopped because of a mistake in the studio. What was saved is safe. The details are in studio.log, in the folder where your characters are kept."
 
-# A gr.Radio whose value the handler judges. Gradio's own refuses, with a raw message, what is not on the list it remembers for this window: after
+# Components whose value the handler judges. Gradio's own refuses, with a raw message, what is not on the list it remembers for this window: after
 # a restart, or when something was removed a moment ago. Made without Gradio's metaclass, which writes a .pyi file beside every subclass.
-Pick: type[gr.Radio] = ABCMeta.__new__(type(gr.Radio), "Radio", (gr.Radio,), {"preprocess": lambda self, payload: payload})
+_JUDGED = {"preprocess": lambda self, payload: payload}
+Pick: type[gr.Radio] = ABCMeta.__new__(type(gr.Radio), "Radio", (gr.Radio,), dict(_JUDGED))
+Tick: type[gr.CheckboxGroup] = ABCMeta.__new__(type(gr.CheckboxGroup), "CheckboxGroup", (gr.CheckboxGroup,), dict(_JUDGED))
+Choose: type[gr.Dropdown] = ABCMeta.__new__(type(gr.Dropdown), "Dropdown", (gr.Dropdown,), dict(_JUDGED))
 
 
 def bind(handler: Callable[..., Any], studio: Studio) -> Callable[..., Any]:

@@ -3,7 +3,8 @@
     python -m studio bench mutations [--json FILE]                             all of them
     python tests/benchmarks/mutations.py --first 2000 --count 500 [--json FILE]  a piece
 
-Each is refused in a sentence that names the file and what to do, or read, with every place that was passed over named with its cure. What is
+Each is refused in a sentence that names the file, the place in it and what to do (damaged JSON by line and column), or read, with every place that
+was passed over named with its cure. What is
 wrong is printed with its number: the same number makes the same file again. Ends with 1 where anything is wrong.
 """
 

@@ -357,3 +357,34 @@ PURE = """async version => {
 def test_commands_undo_and_merge_keep_their_promises(page):
     version = page.evaluate("new URL(performance.getEntriesByType('resource').find(r => r.name.includes('/editor.js')).name).search")
     assert page.evaluate(PURE, version) == ""
+
+
+def test_two_windows_keep_their_own_words_and_both_are_found_when_they_are_gone(open_page, own_studio, outage):
+    one = write(open_page(own_studio.url))
+    made, context = fresh(one, "Hello.", "Is it dinner?"), one.context
+    one.route("**/studio/save", lambda route: route.abort())
+    one.keyboard.type(" One window.")
+    one.get_by_text("Not saved", exact=True).wait_for()
+    with one.expect_popup() as opened:
+        one.evaluate("() => { window.open(location.href); }")
+    other = write(opened.value)
+    name = "sessionStorage.getItem('persona-studio:window')"
+    assert one.evaluate(name) != other.evaluate(name)  # though it began with a copy of the first one's session
+    go_to(other, made, 1)
+    expect(lines(other).last).to_be_focused()
+    assert lines(other).last.input_value() == "Is it dinner?"  # the words of a window that lives are left to it
+    assert other.get_by_text("were found in this browser").count() == 0
+    own_studio.kill()
+    other.keyboard.type(" The other.")
+    other.get_by_text("Not saved", exact=True).wait_for()
+    one.close()
+    other.close()
+    own_studio.start()
+    later, found = write(open_page(own_studio.url, context)), set()
+    for _ in range(2):
+        later.get_by_text("Words typed before the studio stopped were found in this browser.").wait_for()
+        later.get_by_role("button", name="Put them back").click()
+        found.add(lines(later).last.input_value())
+    assert found == {"Is it dinner? One window.", "Is it dinner? The other."}
+    saved(later)
+    expect(later.get_by_text("were found in this browser")).to_be_hidden()

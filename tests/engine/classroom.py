@@ -98,10 +98,22 @@ def run_out_of_memory() -> None:
     torch.empty(1 << 46, dtype=torch.float64)
 
 
-def child(folder: Path, processes: int = 1) -> subprocess.Popen:
-    """Teach a folder in a process of its own, or in several that share it."""
+def child(folder: Path, processes: int = 1, *launch: str) -> subprocess.Popen:
+    """Teach a folder in a process of its own, or in several that share it, as `accelerate launch` starts them."""
     alone = [sys.executable, "-m", "studio.engine.trainer", str(folder)]
-    shared = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", str(processes), *alone[1:]]
+    usual = ("--mixed_precision", "no", "--dynamo_backend", "no")
+    where = launch or ("--num_machines", "1", "--main_process_port", "0")
+    shared = [
+        sys.executable,
+        "-m",
+        "accelerate.commands.launch",
+        "--multi_gpu",
+        "--num_processes",
+        str(processes),
+        *usual,
+        *where,
+        *alone[1:],
+    ]
     quiet = {**os.environ, "HF_HUB_OFFLINE": "1", "TRL_EXPERIMENTAL_SILENCE": "1", "TOKENIZERS_PARALLELISM": "false"}
     with open(folder / "log.txt", "ab") as log:
         return subprocess.Popen(alone if processes == 1 else shared, cwd=PROJECT, env=quiet, stdout=log, stderr=log)

@@ -10,8 +10,9 @@ from transformers import AutoModelForCausalLM
 
 from studio.domain import gemma
 from studio.domain.errors import BadFile, StudioError
+from studio.domain.tensors import plain_name
 from studio.engine import merger, vocabulary
-from studio.engine.merger import Merger, plain_name
+from studio.engine.merger import Merger
 from tests.engine import tiny
 
 KINDS = {

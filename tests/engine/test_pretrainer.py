@@ -108,6 +108,23 @@ def test_batches_are_the_same_from_every_start_and_have_few_shapes(texts):
         assert torch.equal(batch["labels"] == -100, (batch["labels"] != batch["input_ids"]) | (batch["attention_mask"] == 0))
 
 
+def test_a_coined_name_is_said_by_the_system_text_and_by_the_answers(texts):
+    coin, rng = curriculum.Coiner(texts.tokenizer), random.Random(3)
+    names = {coin(rng) for _ in range(200)}
+    assert len(names) > 190 and all(name.istitle() and name.isalpha() and 3 <= len(name) <= 10 for name in names)
+    free = next(pool for pool in texts.pools if any("[name]" in str(sketch.system) for sketch in pool.sketches))
+    rows = [curriculum.written(rng, free.draw(rng), free, "Zorquilt") for _ in range(200)]
+    assert all("Zorquilt" in system for _, system in rows)
+    assert any("Zorquilt" in turn.text for turns, _ in rows for turn in turns if turn.role == "model")
+
+
+def test_the_rate_falls_twice():
+    recipe = Recipe(steps=1000, warmup=10, restart=800)
+    rates = [pretrainer.rate(recipe, step) for step in range(1000)]
+    assert max(rates[:800]) == pytest.approx(recipe.learning_rate) and rates[799] < recipe.learning_rate / 40
+    assert max(rates[800:]) == pytest.approx(recipe.restart_rate) and rates[999] < recipe.restart_rate / 40
+
+
 def test_the_shares_are_the_recipes(borrowed):
     texts = Texts(replace(SMALL, own=0.0, voices=1.0), borrowed)
     assert all(system for _, system, _ in (texts.draw(random.Random(n)) for n in range(40)))

@@ -3,12 +3,14 @@
 import json
 import os
 import signal
+import socket
 
 import pytest
 import torch
 from safetensors.torch import load_file
 
 from studio.domain import verdict
+from studio.domain.errors import StudioError
 from studio.engine.reporter import Paused, in_words
 from studio.engine.shortage import short_of_memory
 from studio.engine.trainer import share
@@ -225,3 +227,25 @@ def test_two_processes_learn_what_one_learns(tmp_path, model, unbroken):
     assert losses(folder) == pytest.approx(losses(unbroken), abs=1e-4)
     assert [event["step"] for event in journal(folder, "step")] == [event["step"] for event in journal(unbroken, "step")]
     assert len(journal(folder, "done")) == 1
+
+
+@pytest.mark.slow
+def test_two_machines_that_share_a_disk_learn_what_one_learns(tmp_path, model, unbroken):
+    folder = lay_out(tmp_path / "lesson", model)
+    with socket.socket() as door:
+        door.bind(("127.0.0.1", 0))
+        meeting = ("--main_process_ip", "127.0.0.1", "--main_process_port", str(door.getsockname()[1]))
+    machines = [classroom.child(folder, 2, "--num_machines", "2", "--machine_rank", str(n), *meeting) for n in range(2)]
+    assert [machine.wait(200) for machine in machines] == [0, 0], (folder / "log.txt").read_text("utf-8")[-3000:]
+    assert losses(folder) == pytest.approx(losses(unbroken), abs=1e-4)
+    assert len(journal(folder, "done")) == 1
+
+
+def test_a_model_is_not_laid_over_several_processes(tmp_path, model, monkeypatch):
+    """As `accelerate launch --use_fsdp` asks for it: where it can't be done it is said, before anything is loaded."""
+    folder = lay_out(tmp_path / "lesson", model)
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setenv("ACCELERATE_USE_FSDP", "true")
+    with pytest.raises(StudioError, match="without --use_fsdp"):
+        teach(folder)
+    assert not journal(folder, "start")

@@ -67,8 +67,8 @@ def test_several_files_come_in_as_one_step_that_can_be_taken_back(library, setti
     before = held(library)
     readings = exchange.read_files([tmp_path / n for n in ("one.jsonl", "two.txt", "odd.txt", "none.txt")], "Pip", settings)
     assert [bool(one.found) for one in readings] == [True, True, False, False]
-    assert readings[2].skipped[0].what.startswith("odd.txt holds nothing the studio can read.")
-    assert readings[3].refusal == "none.txt is not there. Nothing was brought in. Look at the name again."
+    assert readings[2].skipped[0].what == "nothing in it is in a form the studio reads."
+    assert readings[3].refusal == "none.txt, the whole file: it is not there. Look at the name again. Nothing was brought in."
     arrived = exchange.bring_in(library, found(readings), pip)
     assert [title for title, _, _ in said(library.conversations(pip))] == ["The puddle", "Bed", "Hello.", "The puddle"]
     exchange.take_back(library, arrived)
@@ -208,7 +208,7 @@ def test_a_table_that_keeps_lines_as_a_group_of_lists_is_read(settings, tmp_path
 def test_what_is_no_file_is_not_waited_for(settings, tmp_path):
     os.mkfifo(tmp_path / "pipe.json")
     (one,) = exchange.read_files([tmp_path / "pipe.json"], "", settings)
-    assert one.refusal == "pipe.json is not a file. Nothing was brought in. Choose a file or a folder."
+    assert one.refusal == "pipe.json, the whole file: this is not a file. Choose a file or a folder. Nothing was brought in."
 
 
 def test_a_row_of_a_table_that_is_no_text_costs_only_itself(settings, tmp_path):
@@ -227,7 +227,8 @@ def test_what_is_no_table_is_refused_with_a_sentence(settings, tmp_path, content
     (tmp_path / "t.parquet").write_bytes(content)
     (one,) = exchange.read_files([tmp_path / "t.parquet"], "", settings)
     assert (
-        one.refusal == "t.parquet is no table that can be read, or it is damaged. Copy it again from where it came. Nothing was brought in."
+        one.refusal
+        == "t.parquet, the whole file: this is no table that can be read, or it is damaged. Copy it again from where it came. Nothing was brought in."
     )
 
 

@@ -2,6 +2,7 @@
 
 import threading
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 
@@ -57,6 +58,27 @@ def test_what_has_not_changed_is_not_parsed_again(library):
     after = kept.now()
     assert after[0] is before[0] and after[0].id == first
     assert after[1].title == "Two again"
+
+
+def test_all_who_ask_share_what_is_parsed_as_long_as_somebody_keeps_it(library):
+    who = library.create(Persona("Biscuit"))
+    library.add_many(who, [talk("One"), talk("Two")])
+    kept = library.gathered(who)
+    assert library.gathered(who) is kept
+    assert [id(c) for c in library.conversations(who)] == [id(c) for c in kept.now()]
+
+
+def test_what_is_taken_back_was_never_gathered(library):
+    who = library.create(Persona("Biscuit"))
+    library.add_many(who, [talk("One"), talk("Two")])
+    kept = library.gathered(who)
+    before, inside = kept.now(), []
+    with pytest.raises(ZeroDivisionError), library.transaction():
+        library.add(who, "Three", [Turn("a", "user", "Three")])
+        inside += library.conversations(who)
+        raise ZeroDivisionError
+    assert [c.title for c in inside] == ["Three", "One", "Two"]
+    assert kept.now() == library.conversations(who) == before
 
 
 def test_what_is_written_while_they_are_read_is_in_them_whole(library):

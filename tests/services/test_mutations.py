@@ -1,4 +1,5 @@
-"""Damaged files end in a sentence that names the file and a cure, or cost only the places that can't be read. All 10,000: `bench mutations`."""
+"""Damaged files end in a sentence that names the file, the place, the field and a cure, or cost only the places that can't be read. All 10,000:
+`bench mutations`."""
 
 import pytest
 
@@ -15,7 +16,7 @@ def given(tmp_path_factory):
 
 
 @pytest.mark.parametrize("first", range(0, COUNT, PART))
-def test_no_damaged_file_crashes_holds_up_or_is_refused_without_a_cure(given, tmp_path, first):
+def test_no_damaged_file_crashes_holds_up_or_is_refused_without_place_and_cure(given, tmp_path, first):
     made, settings = given
     wrong = {n: fault for n in range(first, first + PART) if (fault := mutations.fault(*mutations.mutation(made, n), tmp_path, settings))}
     assert wrong == {}

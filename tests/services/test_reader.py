@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from studio.domain import facts, manner
+from studio.domain import facts, gemma, manner
 from studio.domain.conversation import Conversation, Turn
 from studio.domain.errors import NotFound
 from studio.domain.persona import Persona
@@ -97,6 +97,24 @@ def test_a_long_conversation_is_found_at_the_line_that_does_not_fit(library, rea
     long = library.add(who, "Long", lines("one two", *(" ".join([word] * 100) for word in ("three", "four", "five")), "six", "seven"))
     (found,) = read.read(who, "practice").findings
     assert (found.kind, found.places) == ("long", ((long, "Long", 3),))
+
+
+def test_the_tokens_of_a_conversation_and_where_it_is_cut_are_those_of_its_whole_text(library):
+    models = Models(Path(__file__).parents[2] / "assets" / "practice-model", library, offline=True)
+    who = library.create(Persona("Biscuit", system="You are a dog."))
+    for n in range(12):
+        library.add(who, f"Talk {n}", lines(*[f"{TEXT} {'What?' * k} 🐾" for k in range(n, n + 2 * n + 24)], "No.", "Yes."))
+    found, dialect = Reader(library, models).read(who, "practice"), models.dialect("practice")
+    places = []
+    for c in found.conversations:
+        text = "".join(s.text for s in gemma.segments(c.turns, "You are a dog.", dialect))
+        tokens = models.tokens("practice", text)
+        assert found.tokens[c.id] == len(tokens)
+        if len(tokens) > found.longest:
+            begun = [len("".join(s.text for s in gemma.segments(c.turns[:n], "You are a dog.", dialect))) for n in range(1, len(c.turns))]
+            places.append((c.id, c.title, sum(start <= tokens[found.longest].start for start in begun)))
+    assert 0 < len(places) < 12
+    assert next(f.places for f in found.findings if f.kind == "long") == tuple(places)
 
 
 def test_tokens_are_those_of_the_model(library, read, models):

@@ -68,3 +68,18 @@ def lesson(stage, who, *events, alive=False, **result):
         (folder / "result.json").write_text(json.dumps({"base_model": "practice", **result}))
         (folder / "adapter_model.safetensors").write_bytes(b"weights")
     return folder
+
+
+def searched(folder, *trials, alive=False, ended=()):
+    """A search's folder with what it has found so far: (state, loss, step size) of each lesson; `ended`: its last word."""
+    rows = [
+        {"rate": rate, "rank": 16, "passes": 4, "state": state, "loss": loss, "curve": [[0, 3.0], [5, loss]] if loss else []}
+        for state, loss, rate in trials
+    ]
+    (folder / "trials.json").write_text(json.dumps({"spent": 60.0, "trials": rows}))
+    events = [{"kind": "phase", "at": 1.0, "text": f"Learning by recipe {len(rows)}"}]
+    events += [{"kind": kind, "at": 2.0} for kind in ended]
+    (folder / "events.jsonl").write_text("".join(json.dumps(event) + "\n" for event in events))
+    born = psutil.Process().create_time() if alive else 1.0
+    (folder / "child.json").write_text(json.dumps({"pid": os.getpid(), "born": born}))
+    return folder

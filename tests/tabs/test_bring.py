@@ -67,12 +67,12 @@ def test_what_stays_out_is_named_and_can_be_saved(studio, pip, tmp_path):
     (tmp_path / "e.txt").write_text("", "utf-8")
     seen = bring.look_at_files(studio, pip, [str(tmp_path / "m.jsonl"), str(tmp_path / "e.txt")])
     lines = seen.places["value"].split("\n")
-    assert lines[0].startswith("m.jsonl, line 2: this can't be read as JSON")
+    assert lines[0].startswith("m.jsonl, line 2, column 2: this can't be read as JSON")
     assert seen.notes["value"] == "1 conversation has no answer from the character yet."
     with open(seen.rejects, encoding="utf-8-sig", newline="") as file:
         rows = list(csv.reader(file))
     assert rows[0] == ["file", "line", "field", "what is wrong", "how to mend it"]
-    assert rows[-1][3] == "e.txt is empty. Choose a file with conversations in it. Nothing was brought in."
+    assert rows[-1] == ["e.txt", "", "the whole file", "there is nothing in it.", "Choose a file with conversations in it."]
     assert seen.places["label"] == f"{len(rows) - 1} places could not be read and stay out"
 
 
@@ -80,7 +80,7 @@ def test_a_file_that_can_not_be_read_offers_nothing_but_its_reason(studio, pip, 
     (tmp_path / "story.txt").write_text("Once upon a time.", "utf-8")
     seen = bring.look_at_files(studio, pip, [str(tmp_path / "story.txt")])
     assert (seen.headline, seen.bring["visible"], seen.where["visible"]) == ("Nothing in it can be brought in.", False, False)
-    assert seen.places["value"].startswith("story.txt holds nothing the studio can read.")
+    assert seen.places["value"].startswith("story.txt, the whole file: nothing in it is in a form the studio reads.")
     assert seen.places["label"] == "1 place could not be read and stays out"
     with pytest.raises(NotReady):
         bring.bring_in(studio, pip, seen.readings, "here")
@@ -137,7 +137,7 @@ def test_a_folder_comes_in_whole_with_each_file_listed_and_goes_as_one(studio, l
         "3 files",
         ["one.txt holds 1 conversation, written as script.", "two.txt holds 2 conversations, written as script."],
     )
-    assert told[0].startswith("odd.txt holds nothing the studio can read.")
+    assert told[0].startswith("odd.txt, the whole file: nothing in it is in a form the studio reads.")
     came = bring.bring_in(studio, pip, seen.readings, "here")
     assert (came.news, len(titles(library, pip))) == ("3 conversations came in for Pip.", 3)
     bring.undo(studio, pip, came.arrived)

@@ -11,7 +11,7 @@ from studio.domain.errors import BadFile
 from studio.domain.formats import meanings
 from studio.domain.formats.found import Found, Skipped
 from studio.domain.formats.rows import Row
-from studio.domain.formats.source import NOTHING, shown, storable
+from studio.domain.formats.source import WHOLE, Refused, shown, storable
 from studio.domain.persona import LONGEST_NAME, Persona
 
 Speaker = Literal["user", "model", "system"]
@@ -99,12 +99,12 @@ class _Gathering:
 
 
 def gather(name: str, data: bytes, results: Iterable[Entry | Skipped]) -> Found:
-    """Everything understood in a file; raises BadFile where that is nothing."""
+    """Everything understood in a file; raises Refused where that is nothing."""
     file, seen = hashlib.sha256(data).hexdigest(), _Gathering()
     for number, result in enumerate(results):
         seen.take(f"{file}:{number}", result)
     if not seen.conversations:
-        raise BadFile(_nothing(name, seen.skipped))
+        raise _nothing(name, seen.skipped)
     shared = next(iter(seen.systems)) if len(seen.systems) == 1 else None
     return Found(
         " and ".join(seen.kinds),
@@ -118,12 +118,12 @@ def gather(name: str, data: bytes, results: Iterable[Entry | Skipped]) -> Found:
     )
 
 
-def _nothing(name: str, skipped: Sequence[Skipped]) -> str:
+def _nothing(name: str, skipped: Sequence[Skipped]) -> Refused:
     if not skipped:
-        return f"{name} holds no conversations. Choose a file with conversations in it. {NOTHING}"
+        return Refused(f"{name}, {WHOLE}", "there is no conversation in it.", "Choose a file with conversations in it.")
     others = f" {len(skipped) - 1:,} more places could not be read." if len(skipped) > 2 else ""
     others = " One more place could not be read." if len(skipped) == 2 else others
-    return f"{skipped[0]}{others} {NOTHING}"
+    return Refused(skipped[0].where, skipped[0].what, skipped[0].cure + others)
 
 
 def _persona(name: str, system: str) -> Persona:

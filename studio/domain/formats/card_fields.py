@@ -5,15 +5,16 @@ https://github.com/kwaroran/character-card-spec-v3/blob/main/SPEC_V3.md.
 """
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from studio.domain.conversation import Conversation
 from studio.domain.formats import examples, own
 from studio.domain.formats.fields import Fields
 from studio.domain.formats.found import Found, Skipped
-from studio.domain.formats.macros import Cast
+from studio.domain.formats.macros import Cast, unfilled
+from studio.domain.formats.source import shown
 from studio.domain.persona import LONGEST_NAME, Persona
 
 LEFT_OUT = "not used"
@@ -46,6 +47,7 @@ class Card:
     version: str  # “V1”, “V2”, “V3”
     values: dict[str, Any]
     newer: str = ""  # the version of the specification it was made for, where that is newer than the one known here
+    called: Mapping[str, str] = field(default_factory=dict)  # what the file calls a field, where that is not V1's name
 
     def read(self) -> Found:
         """Everything the card holds: as the studio itself wrote it, where it did, with what was changed elsewhere since."""
@@ -55,8 +57,15 @@ class Card:
             here = self._plainly("")
             return replace(here, skipped=(*skipped, *here.skipped))
         visitor = kept.persona.visitor
-        before = replace(self, values=written(kept.persona, kept.conversations, kept.greetings))._plainly(visitor)
-        return _changed(kept, before, self._plainly(visitor), skipped)
+        here = self._plainly(visitor)
+        before = self._as_written(kept, kept.persona.name)
+        renamed = self._as_written(kept, here.persona.name) if here.persona else before
+        return _changed(kept, replace(before, conversations=(*before.conversations, *renamed.conversations)), here, skipped)
+
+    def _as_written(self, kept: own.Own, name: str) -> Found:
+        """What any program reads in the card as it left the studio; under another name, what it makes of {{char}}."""
+        values = written(replace(kept.persona, name=name), kept.conversations, kept.greetings)
+        return replace(self, values=values)._plainly(kept.persona.visitor)
 
     def icon(self) -> str:
         """The path of the character's main picture in the archive around the card; empty where none is named."""
@@ -66,7 +75,7 @@ class Card:
         return place[1] if place else ""
 
     def _fields(self, skipped: list[Skipped]) -> Fields:
-        return Fields(self.file, self.values, skipped)
+        return Fields(self.file, self.values, skipped, self.called)
 
     def _plainly(self, visitor: str) -> Found:
         """What any program reads in the card."""
@@ -76,21 +85,59 @@ class Card:
             fields.note("spec_version", f"this card was made for version {self.newer}, which is newer than the studio.", "Look it over.")
         name = _name(fields, self.file)
         cast = Cast(_line(fields.text("nickname"), LONGEST_NAME) or name, visitor or _visitor(fields), name)
-        persona, tags = _persona(fields, cast, self.version), tuple(dict.fromkeys(fields.texts("tags")))
-        reader = examples.Examples(f"{self.file}, mes_example", self.seed, cast, tags, skipped)
+        tags = tuple(dict.fromkeys(fields.texts("tags")))
+        running = _Running(self.seed, cast, tags)
+        persona = _persona(fields, running, self.version)
+        greetings = [running.filled(fields, "alternate_greetings", text) for text in fields.texts("alternate_greetings")]
+        where = f"{self.file}, {self.called.get('mes_example', 'mes_example')}"
+        spoken = examples.Examples(where, self.seed, cast, tags, skipped).read(fields.text("mes_example", longest=None))
         return Found(
             kind=f"Character card {self.version}",
-            mapping=tuple((field, MEANING.get(field, LEFT_OUT)) for field in fields.names()),
-            conversations=reader.read(fields.text("mes_example", longest=None)),
+            mapping=tuple((shown(self.called.get(name, name)), running.meaning(name)) for name in fields.names()),
+            conversations=(*spoken, *running.spoken),
             persona=persona,
             whole=True,
-            greetings=tuple(text for text in map(cast.filled, fields.texts("alternate_greetings")) if text),
+            greetings=tuple(text for text in greetings if text),
             skipped=tuple(skipped),
         )
 
 
+class _Running:
+    """Reads what is told of a character, and keeps the examples that stand in the middle of it."""
+
+    def __init__(self, seed: str, cast: Cast, tags: tuple[str, ...]) -> None:
+        self.cast, self.spoken = cast, list[Conversation]()
+        self._seed, self._tags = seed, tags
+        self._with_examples: set[str] = set()
+
+    def filled(self, fields: Fields, name: str, text: str) -> str:
+        """A text with both names in it."""
+        words = self.cast.filled(text)
+        fields.skipped.extend(unfilled(f"{fields.where}, {fields.called.get(name, name)}", words))
+        return words
+
+    def without_examples(self, fields: Fields, name: str, text: str, field: str = "") -> str:
+        """The same, without the examples in it; `field` is the card's, where the text stands further inside."""
+        seed = f"{self._seed}:{name}:{len(self.spoken)}"
+        reader = examples.Examples(f"{fields.where}, {name}", seed, self.cast, self._tags, fields.skipped)
+        rest, found = reader.apart(text)
+        self.spoken += found
+        self._with_examples |= {field or name} if found else set()
+        return self.filled(fields, name, rest)
+
+    def meaning(self, name: str) -> str:
+        """What a field of the card is taken for."""
+        return MEANING.get(name, LEFT_OUT) + (", and conversations" if name in self._with_examples else "")
+
+
 def written(persona: Persona, conversations: Sequence[Conversation], greetings: Sequence[str]) -> dict[str, Any]:
     """The fields a card V2 has, every one of them; V3 only adds to them."""
+    kept = {own.KEY: own.written(persona, conversations, greetings)}
+    return {**plain(persona, conversations, greetings, examples.written(conversations)), "extensions": kept}
+
+
+def plain(persona: Persona, conversations: Sequence[Conversation], greetings: Sequence[str], example: str) -> dict[str, Any]:
+    """The same with nothing in them but what every program reads, and these examples."""
     tagged = [c.tags for c in conversations] or [()]
     book = {"extensions": {}, "entries": [_entry(n, fact) for n, fact in enumerate(persona.facts)]}
     return {
@@ -99,7 +146,7 @@ def written(persona: Persona, conversations: Sequence[Conversation], greetings: 
         "personality": "\n".join(persona.voice),
         "scenario": "",
         "first_mes": persona.greeting,
-        "mes_example": examples.written(conversations),
+        "mes_example": example,
         "creator_notes": persona.description,
         "system_prompt": "",
         "post_history_instructions": "",
@@ -108,7 +155,7 @@ def written(persona: Persona, conversations: Sequence[Conversation], greetings: 
         "creator": "",
         "character_version": "",
         **({"character_book": book} if persona.facts else {}),
-        "extensions": {own.KEY: own.written(persona, conversations, greetings)},
+        "extensions": {},
     }
 
 
@@ -143,18 +190,18 @@ def _said(conversation: Conversation) -> tuple[tuple[str, str], ...]:
     return tuple((turn.role, turn.text) for turn in conversation.turns)
 
 
-def _persona(fields: Fields, cast: Cast, version: str) -> Persona:
+def _persona(fields: Fields, running: _Running, version: str) -> Persona:
     lead, description, personality, scenario = (
-        cast.filled(fields.text(name)) for name in ("system_prompt", "description", "personality", "scenario")
+        running.without_examples(fields, name, fields.text(name)) for name in ("system_prompt", "description", "personality", "scenario")
     )
     system = [lead, description, personality and f"Personality: {personality}", scenario and f"Scenario: {scenario}"]
     return Persona(
-        name=cast.name,
+        name=running.cast.name,
         description=_opening(description or personality or scenario),
-        visitor=cast.user,
-        facts=_facts(fields.group("character_book"), cast, version),
+        visitor=running.cast.user,
+        facts=_facts(fields.group("character_book"), running, version),
         system="\n\n".join(text for text in system if text),
-        greeting=cast.filled(fields.text("first_mes")),
+        greeting=running.without_examples(fields, "first_mes", fields.text("first_mes")),
     )
 
 
@@ -174,11 +221,12 @@ def _visitor(fields: Fields) -> str:
     return _line(icons[0], LONGEST_NAME) if icons and icons[0] not in ("", "main") else Persona.visitor
 
 
-def _facts(book: Fields, cast: Cast, version: str) -> tuple[str, ...]:
+def _facts(book: Fields, running: _Running, version: str) -> tuple[str, ...]:
     entries = [entry for entry in book.items("entries") if entry.values.get("enabled") is not False]
-    texts = [entry.text("content") for entry in sorted(entries, key=_order)]
-    bare = [_DECORATORS.sub("", text) if version == "V3" else text for text in texts]
-    return tuple(fact for fact in map(cast.filled, bare) if fact)
+    texts = [(entry, entry.text("content")) for entry in sorted(entries, key=_order)]
+    bare = [(entry, _DECORATORS.sub("", text) if version == "V3" else text) for entry, text in texts]
+    facts = [running.without_examples(entry, "content", text, "character_book") for entry, text in bare]
+    return tuple(fact for fact in facts if fact)
 
 
 def _order(entry: Fields) -> float:

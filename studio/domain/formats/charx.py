@@ -11,13 +11,15 @@ from io import BytesIO
 
 from studio.domain.errors import BadFile
 from studio.domain.formats.found import LARGEST
-from studio.domain.formats.source import NOTHING, shown
+from studio.domain.formats.source import WHOLE, Refused, shown
 
 CARD = "card.json"
 MOST_ENTRIES = 2_000
 MOST_TIMES = 100  # what an entry may grow to, times its packed size
 _READABLE = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _ENTRY = b"PK\x01\x02"
+_END = b"PK\x05\x06"
+_LESS = "Make it again with less in it."
 _BROKEN = (zipfile.BadZipFile, EOFError, OSError, RuntimeError, ValueError, struct.error, zlib.error)
 
 
@@ -28,13 +30,14 @@ class NotTaken(BadFile):
 def opened(name: str, data: bytes) -> zipfile.ZipFile:
     """The archive, if it is one that can be read within limits."""
     if data.count(_ENTRY) > MOST_ENTRIES:
-        raise BadFile(f"{name} holds more than {MOST_ENTRIES:,} files. Make it again with less in it. {NOTHING}")
+        raise Refused(f"{name}, file {MOST_ENTRIES + 1:,} in it", f"the studio opens at most {MOST_ENTRIES:,}.", _LESS)
     try:
         archive = zipfile.ZipFile(BytesIO(data))
     except _BROKEN as error:
-        raise BadFile(f"{name} is a damaged archive. Copy it again from where it came. {NOTHING}") from error
+        where = f"{name}, byte {(data.rfind(_END) if _END in data else len(data)) + 1:,}"
+        raise Refused(where, "the list of what is in this archive is damaged.", "Copy the file again from where it came.") from error
     if len(data) > LARGEST or sum(entry.file_size for entry in archive.infolist()) > LARGEST:
-        raise BadFile(f"{name} unpacks to more than {LARGEST // 1_000_000} MB. Make it again with less in it. {NOTHING}")
+        raise Refused(f"{name}, {WHOLE}", f"it unpacks to more than {LARGEST // 1_000_000} MB.", _LESS)
     return archive
 
 

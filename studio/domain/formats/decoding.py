@@ -2,9 +2,7 @@
 
 import codecs
 
-from studio.domain.errors import BadFile
-from studio.domain.formats.found import LARGEST
-from studio.domain.formats.source import NOTHING
+from studio.domain.formats.source import WHOLE, Refused, within
 
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8"),
@@ -15,24 +13,22 @@ _BOMS = (
 )
 
 
-class OddText(BadFile):
+class OddText(Refused):
     """Some of the bytes are no text in the encoding the file says it has."""
 
 
 def text(name: str, data: bytes) -> str:
-    """A file's text, by the mark at its beginning, else as UTF-8; raises BadFile naming the first line that is not."""
-    if len(data) > LARGEST:
-        raise BadFile(f"{name} is larger than {LARGEST // 1_000_000} MB. Split it into smaller files. {NOTHING}")
+    """A file's text, by the mark at its beginning, else as UTF-8; raises Refused naming the first place that is not."""
+    within(name, data)
     mark, encoding = next(((mark, encoding) for mark, encoding in _BOMS if data.startswith(mark)), (b"", "utf-8"))
     body = data[len(mark) :]
     try:
         content = body.decode(encoding)
     except UnicodeDecodeError as error:
-        line = body[: error.start].decode(encoding, "ignore").count("\n") + 1
-        raise OddText(
-            f"{name}, line {line}: there is a character that is not written in {encoding[:6].rstrip('-').upper()}. "
-            "Open the file in a text editor, save it as UTF-8, and bring it in again. " + NOTHING
-        ) from error
+        before = body[: error.start].decode(encoding, "ignore")
+        where = f"{name}, line {before.count(chr(10)) + 1}, column {len(before) - before.rfind(chr(10))}"
+        what = f"there is a character that is not written in {encoding[:6].rstrip('-').upper()}."
+        raise OddText(where, what, "Open the file in a text editor, save it as UTF-8, and bring it in again.") from error
     if not content.strip("\ufeff\0 \t\r\n"):
-        raise BadFile(f"{name} is empty. Choose a file with conversations in it. {NOTHING}")
+        raise Refused(f"{name}, {WHOLE}", "there is nothing in it.", "Choose a file with conversations in it.")
     return content

@@ -14,10 +14,11 @@ _MOST_NAMES = 80
 class Fields:
     """A reader of one object that stands at `where` and puts down in `skipped` whatever it passes over."""
 
-    def __init__(self, where: str, values: Mapping[str, Any], skipped: list[Skipped]) -> None:
+    def __init__(self, where: str, values: Mapping[str, Any], skipped: list[Skipped], called: Mapping[str, str] | None = None) -> None:
         self.where = where
         self.values = values
         self.skipped = skipped
+        self.called = called or {}  # what the file calls a field, where that is not its name here
 
     def text(self, name: str, longest: int | None = LONGEST_TEXT) -> str:
         """A text without outer spaces and with plain line ends; empty where there is none."""
@@ -49,7 +50,7 @@ class Fields:
 
     def note(self, name: str, what: str, cure: str) -> None:
         """Puts down what is odd about one field."""
-        self.skipped.append(Skipped(f"{self.where}, {name}", what, cure))
+        self.skipped.append(Skipped(f"{self.where}, {self.called.get(name, name)}", what, cure))
 
     def _list(self, name: str) -> list[Any]:
         value = self.values.get(name)

@@ -9,10 +9,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from studio.domain.conversation import LONGEST_TEXT, MOST_TURNS, Conversation, Role
-from studio.domain.errors import BadFile
 from studio.domain.formats.fields import Fields
 from studio.domain.formats.found import Found, Skipped
-from studio.domain.formats.source import NOTHING, decoded, mended, parsed, shown
+from studio.domain.formats.source import WHOLE, Refused, Unreadable, decoded, mended, parsed, shown
 from studio.domain.formats.speakers import folded
 from studio.domain.formats.spoken import Said, conversation, digest, joined
 from studio.domain.persona import LONGEST_NAME, Persona
@@ -52,7 +51,8 @@ def read(name: str, data: bytes, known: str = "") -> Found:
     for where, value in _objects(name, decoded(name, data), log.skipped):
         _take(log, Fields(where, value, log.skipped))
     if not log.rows:
-        raise BadFile(f"{name} holds no line of a SillyTavern chat. Choose a .jsonl file that SillyTavern exported. {NOTHING}")
+        what = "there is no line of a SillyTavern chat in it."
+        raise Refused(f"{name}, {WHOLE}", what, "Choose a .jsonl file that SillyTavern exported.")
     spoke = Counter(line.speaker for chat in log.chats for line in chat if not line.by_visitor)
     speakers = sorted((speaker for speaker, _ in spoke.most_common()), key=lambda speaker: folded(speaker) != folded(known))
     character = speakers[0] if speakers else ""
@@ -78,8 +78,8 @@ def _objects(name: str, text: str, skipped: list[Skipped]) -> Iterator[tuple[str
             continue
         try:
             value = parsed(row)
-        except BadFile as error:
-            skipped.append(Skipped(where, str(error), _MEND))
+        except Unreadable as error:
+            skipped.append(Skipped(f"{where}, {error.inside}", str(error), _MEND))
             continue
         if isinstance(value, dict):
             yield where, value

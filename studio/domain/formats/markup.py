@@ -7,7 +7,7 @@ visitor's first words; it is told apart where all conversations of a file begin 
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeGuard
 
 from studio.domain import gemma
 from studio.domain.formats import decoding, meanings, rows
@@ -92,11 +92,22 @@ def _line(where: str, piece: str) -> Line:
 
 def settled(found: Iterable[Entry | Skipped]) -> Iterator[Entry | Skipped]:
     """The same, with the training rows of one conversation put together and a system prompt before all visitors' words taken out."""
-    results = list(_whole(found))
-    marked = [result for result in results if isinstance(result, Entry) and result.kind == KIND]
-    shared = _shared(marked)
+    results = _whole(found)
     for result in results:
-        if isinstance(result, Entry) and result.kind == KIND:
+        if _is_marked(result):  # from here on all have to be known before one can be told
+            yield from _settled([result, *results])
+            return
+        yield result
+
+
+def _is_marked(result: Entry | Skipped) -> TypeGuard[Entry]:
+    return isinstance(result, Entry) and result.kind == KIND
+
+
+def _settled(results: Sequence[Entry | Skipped]) -> Iterator[Entry | Skipped]:
+    shared = _shared(list(filter(_is_marked, results)))
+    for result in results:
+        if _is_marked(result):
             lines = [line._replace(text=line.text.strip()) for line in unfolded(result.lines, shared)]
             result = replace(result, lines=lines)
         yield result

@@ -2,6 +2,8 @@
 
 Sources: OpenAI chat messages (https://platform.openai.com/docs/guides/supervised-fine-tuning), ShareGPT as FastChat and LLaMA-Factory read it
 (https://github.com/lm-sys/FastChat/blob/main/data/dummy_conversation.json, https://github.com/hiyouga/LLaMA-Factory/blob/main/data/README.md),
+https://github.com/hiyouga/LLaMA-Factory/blob/main/data/v1_sft_demo.jsonl for texts under “value”, TRL's preferences (https://huggingface.co/docs/trl/dataset_formats),
+text-generation-webui's saved chats (https://github.com/oobabooga/text-generation-webui, modules/chat.py),
 Open Assistant's prompter (https://github.com/LAION-AI/Open-Assistant), lists of texts that alternate (https://github.com/thunlp/UltraChat).
 """
 
@@ -11,17 +13,18 @@ from typing import Any
 from studio.domain.formats import decoding, meanings, rows
 from studio.domain.formats.assembly import Broken, Dialect, Entry, Line, Speaker, entries, gather
 from studio.domain.formats.found import Found, Skipped
-from studio.domain.formats.pairs import columns
+from studio.domain.formats.pairs import UNWANTED, columns
 from studio.domain.formats.rows import SPEAKER_KEYS, TEXT_KEYS
 from studio.domain.formats.source import shown
 from studio.domain.formats.speakers import is_tool, speaker
 
-_LISTS = ("messages", "conversations", "conversation", "dialogue", "dialog", "items", "turns", "chat", "data")
+_LISTS = ("messages", "conversations", "conversation", "dialogue", "dialog", "items", "turns", "chat", "internal", "data")
 _TEXT_OF = dict(zip(SPEAKER_KEYS, TEXT_KEYS, strict=True))  # the key that usually stands beside this one
 _MEANING: Mapping[Speaker, str] = {"user": meanings.VISITOR, "model": meanings.CHARACTER, "system": meanings.SYSTEM}
 _KEPT = "Nothing to do: the rest of the conversation was kept."
 _REMOVE = "Fill it in, or remove that item."
 _OURS = {"title", "tags", "messages"}
+_NOTHING_SAID = ("", "<|BEGIN-VISIBLE-CHAT|>")  # what text-generation-webui puts before a greeting
 
 
 def recognises(value: Any) -> bool:
@@ -37,6 +40,8 @@ def read(name: str, data: bytes, character: str = "") -> Found:
 def entry(where: str, value: Any, character: str = "") -> Entry:
     """The conversation in one row; `character` is who speaks as the character where names stand for roles."""
     key, listed = _found(value) or ("", [])
+    if isinstance(value, dict) and value.get("label") is False:
+        raise Broken(f"{where}, label", *UNWANTED)
     lines = _Lines(f"{where}, {key}" if key else where, character)
     row: Mapping[str, Any] = value if isinstance(value, dict) else {}
     for name in ("system", "system_prompt"):
@@ -75,7 +80,8 @@ class _Lines:
             self.said.append(Line(where, "model" if n % 2 == 0 else "user", item))
         elif isinstance(item, list) and len(item) == 2 and all(isinstance(text, str) for text in item):
             self.words |= {"first of two": meanings.VISITOR, "second of two": meanings.CHARACTER}
-            self.said += [Line(where, "user", item[0]), Line(where, "model", item[1])]
+            self.said += [Line(where, "user", item[0])] if item[0] not in _NOTHING_SAID else []
+            self.said.append(Line(where, "model", item[1]))
         elif isinstance(item, dict) and any(key in item for key in SPEAKER_KEYS):
             self._message(where, item)
         elif isinstance(item, dict) and columns(list(item)):
@@ -94,14 +100,14 @@ class _Lines:
         by = next(key for key in SPEAKER_KEYS if key in item)
         word = item[by]
         if not isinstance(word, str):
-            raise Broken(where, f"there is no text under {by}.", "Write user or assistant there.")
+            raise Broken(f"{where}, {by}", f"there is no text under {by}.", "Write user or assistant there.")
         if is_tool(word) or (not item.get("content") and any(key in item for key in ("tool_calls", "function_call"))):
             what = "this is what a tool said, or what was said to one." if is_tool(word) else "this only calls a tool."
             self.skipped.append(Skipped(where, what, _KEPT))
             return
         role = speaker(word, self.character)
         if role is None:
-            raise Broken(where, f"“{shown(word)}” under {by} is not known.", "Write user, assistant or system there.")
+            raise Broken(f"{where}, {by}", f"“{shown(word)}” under {by} is not known.", "Write user, assistant or system there.")
         key = next((key for key in TEXT_KEYS if key in item), _TEXT_OF[by])
         self.words[f"{by}: {shown(word)}"] = _MEANING[role]
         self.words[key] = meanings.SAID
@@ -113,12 +119,13 @@ class _Lines:
             return value
         texts = list(self._parts(f"{where}, {key}", value)) if isinstance(value, list) else []
         if not texts:
-            raise Broken(where, f"there is no text under {shown(key)}.", _REMOVE)
+            raise Broken(f"{where}, {shown(key)}", f"there is no text under {shown(key)}.", _REMOVE)
         return "\n".join(texts)
 
     def _parts(self, where: str, parts: Sequence[Any]) -> Iterator[str]:
         for n, part in enumerate(parts, 1):
-            text = part.get("text") if isinstance(part, dict) and part.get("type") in ("text", "input_text", "output_text") else part
+            is_text = isinstance(part, dict) and part.get("type") in ("text", "input_text", "output_text")
+            text = part.get("text", part.get("value")) if is_text else part
             if isinstance(text, str):
                 yield text
             else:
@@ -134,10 +141,24 @@ def _found(value: Any) -> tuple[str, list[Any]] | None:
     prompt, completion = value.get("prompt"), value.get("completion")
     if isinstance(prompt, list) and isinstance(completion, list):
         return "prompt and completion", [*prompt, *completion]
+    wanted, name = _wanted(value)
+    before = next((key for key in ("prompt", *_LISTS[:3]) if wanted and isinstance(value.get(key), list)), "")
+    if wanted:
+        return (f"{before} and {name}", [*value[before], *wanted]) if before else (name, wanted)
     # Any list under the usual name is meant; under the others a list may hold something else.
     return next(
         ((key, value[key]) for key in _LISTS if isinstance(value.get(key), list) and (key in _LISTS[:3] or _speaks(*value[key][:1]))), None
     )
+
+
+def _wanted(row: Mapping[str, Any]) -> tuple[list[Any], str]:
+    """The better of two endings, where a row has two to choose from, and the name it stands under."""
+    for name in ("chosen", "chosen_messages"):
+        given = row.get(name)
+        listed = given if isinstance(given, list) else [given]
+        if listed and isinstance(listed[0], dict) and any(key in listed[0] for key in SPEAKER_KEYS):
+            return listed, name
+    return [], ""
 
 
 def _speaks(first: Any = None) -> bool:
@@ -161,7 +182,7 @@ def _kind(row: Mapping[str, Any], key: str, words: Mapping[str, str]) -> str:
 
 def _mapping(row: Mapping[str, Any], key: str, words: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
     known = {"title": meanings.TITLE, "tags": meanings.TAGS, "system": meanings.SYSTEM, "system_prompt": meanings.SYSTEM}
-    fields = [(shown(name), known.get(name, meanings.UNUSED)) for name in row if name not in (key, "prompt", "completion")]
+    fields = [(shown(name), known.get(name, meanings.UNUSED)) for name in row if name not in key.split(" and ")]
     listed = [(key, meanings.LINES)] if key else []
     return (*listed, *words.items(), *fields)
 

@@ -25,7 +25,7 @@ from studio.domain.errors import BadFile
 from studio.domain.formats import cards, charx, own, png
 from studio.domain.formats.fields import Fields
 from studio.domain.formats.found import Found, Skipped
-from studio.domain.formats.source import NOTHING, mended, parsed, shown
+from studio.domain.formats.source import Refused, Unreadable, mended, parsed, shown
 from studio.domain.formats.spoken import digest
 from studio.domain.persona import Persona
 
@@ -48,18 +48,19 @@ _MOST_NAMED = 20  # strange entries that are told of one by one
 def written(persona: Persona, conversations: Sequence[Conversation], picture: bytes = b"", ending: str = ".png") -> bytes:
     """The package of a character."""
     entries = {
-        MARK: _json({"format": KIND, "version": VERSION}),
-        SHEET: _json(persona.to_dict()),
-        DIALOGUE: "".join(f"{c.body()}\n" for c in conversations).encode(),
-        **({f"{PORTRAIT}{ending}": picture} if picture else {}),
-        CARD: cards.card_for_others(persona, conversations).encode(),
+        MARK: [_json({"format": KIND, "version": VERSION})],
+        SHEET: [_json(persona.to_dict())],
+        DIALOGUE: (f"{c.body()}\n".encode() for c in conversations),
+        **({f"{PORTRAIT}{ending}": [picture]} if picture else {}),
+        CARD: cards.card_for_others(persona, conversations),
     }
     file = BytesIO()
     with zipfile.ZipFile(file, "w") as archive:
         for name, content in entries.items():
             entry = zipfile.ZipInfo(name, _DATE)
             entry.create_system = 3  # else it would tell the system it was made on
-            archive.writestr(entry, content, zipfile.ZIP_STORED)
+            with archive.open(entry, "w") as inside:
+                inside.writelines(content)
     return file.getvalue()
 
 
@@ -76,15 +77,17 @@ def read(name: str, data: bytes) -> Found:
     mark = _object(name, archive, MARK)
     version = mark.get("version")
     if mark.get("format") != KIND or not isinstance(version, int) or version < 1:
-        raise BadFile(f"{name}, {MARK}: this does not say that it is a package of Persona Studio. {_AGAIN} {NOTHING}")
+        odd = "version" if mark.get("format") == KIND else "format"
+        raise Refused(f"{name}, {MARK}, {odd}", "this does not say that it is a package of Persona Studio.", _AGAIN)
     if version > VERSION:
-        raise BadFile(f"{name}, {MARK}: a newer Persona Studio made this package. Update the studio, then bring it in again. {NOTHING}")
+        what = "a newer Persona Studio made this package."
+        raise Refused(f"{name}, {MARK}, version", what, "Update the studio, then bring it in again.")
     for twice in sorted({known for known, _ in _MAPPING if names.count(known) > 1}):
-        raise BadFile(f"{name}, {twice}: the package holds two files of this name. {_AGAIN} {NOTHING}")
+        raise Refused(f"{name}, {twice}", "the package holds two files of this name.", _AGAIN)
     try:
         persona = own.sheet(_object(name, archive, SHEET))
     except own.Unkept as error:
-        raise BadFile(f"{name}, {SHEET}: {error} {_AGAIN} {NOTHING}") from error
+        raise Refused(f"{name}, {SHEET}", str(error), _AGAIN) from error
     lines = _entry(name, archive, DIALOGUE) if DIALOGUE in names else b""
     conversations = _conversations(f"{name}, {DIALOGUE}", lines, digest(data), skipped)
     picture, ending = _portrait(name, archive, names, skipped)
@@ -101,17 +104,17 @@ def _entry(name: str, archive: zipfile.ZipFile, path: str) -> bytes:
     try:
         return charx.taken(archive, path)
     except charx.NotTaken as error:
-        raise BadFile(f"{name}, {path}: {error} {_AGAIN} {NOTHING}") from error
+        raise Refused(f"{name}, {path}", str(error), _AGAIN) from error
 
 
 def _object(name: str, archive: zipfile.ZipFile, path: str) -> dict[str, Any]:
     text = _entry(name, archive, path).decode("utf-8", "surrogateescape")
     try:
         value = parsed(text)
-    except BadFile as error:
-        raise BadFile(f"{name}, {path}: {error} {_AGAIN} {NOTHING}") from error
+    except Unreadable as error:
+        raise Refused(f"{name}, {path}, {error.place}", str(error), _AGAIN) from error
     if not isinstance(value, dict):
-        raise BadFile(f"{name}, {path}: this is not a group of fields. {_AGAIN} {NOTHING}")
+        raise Refused(f"{name}, {path}", "this is not a group of fields.", _AGAIN)
     return value
 
 
@@ -123,8 +126,8 @@ def _conversations(where: str, lines: bytes, seed: str, skipped: list[Skipped]) 
         place, value = f"{where}, line {n}", None
         try:
             value = parsed(line)
-        except BadFile as error:
-            skipped.append(Skipped(place, str(error), "Mend or remove that line."))
+        except Unreadable as error:
+            skipped.append(Skipped(f"{place}, {error.inside}", str(error), "Mend or remove that line."))
             continue
         if not isinstance(value, dict):
             skipped.append(Skipped(place, "this is not a conversation.", "Mend or remove that line."))

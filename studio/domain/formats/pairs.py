@@ -24,7 +24,12 @@ PAIRS = (
     ("user", "assistant"),
     ("human", "assistant"),
     ("visitor", "character"),
+    ("prompt", "chosen"),  # the better of two answers
+    ("question", "chosen"),
+    ("instruction", "chosen"),
+    ("question", "response_j"),
 )
+UNWANTED = ("this answer is marked as one that is not wanted.", "Change label to true if it is to be learned.")
 _ADDED = ("input", "context")  # what Alpaca and Dolly rows put under the instruction
 _SYSTEMS = ("system", "system_prompt")
 _FILL = "Fill it in, or remove that row."
@@ -55,6 +60,8 @@ def entry(where: str, value: Any, character: str = "") -> Entry:
     asked, answered = columns(list(value)) or PAIRS[0]
     taken = _meanings(fields, asked, answered)
     question = _text(where, fields, asked)
+    if fields.get("label", ("", None))[1] is False:
+        raise Broken(f"{where}, {fields['label'][0]}", *UNWANTED)
     added = [fields[key][1] for key, meaning in taken.items() if meaning == f"added to {asked}"]
     lines = [*_system(where, fields, taken), *_history(where, fields)]
     lines.append(Line(where, "user", "\n".join([question, *(text for text in added if isinstance(text, str) and text.strip())])))
@@ -76,7 +83,7 @@ def _meanings(fields: Fields, asked: str, answered: str) -> dict[str, str]:
 def _text(where: str, fields: Fields, key: str) -> str:
     name, text = fields[key]
     if not isinstance(text, str) or not text.strip():
-        raise Broken(where, f"there is no text under {shown(name)}.", _FILL)
+        raise Broken(f"{where}, {shown(name)}", f"there is no text under {shown(name)}.", _FILL)
     return text
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from studio.domain.errors import BadFile
 from studio.domain.formats.found import LARGEST, Skipped
-from studio.domain.formats.source import NOTHING, shown
+from studio.domain.formats.source import NOTHING, Refused, shown, within
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 MOST_CHUNKS = 10_000
@@ -27,6 +27,7 @@ class Chunk:
     kind: bytes
     body: bytes
     check: int
+    at: int = 0  # the byte it begins at, where it was read
 
     @property
     def sound(self) -> bool:
@@ -51,19 +52,19 @@ def made(kind: bytes, body: bytes) -> Chunk:
 def chunks(name: str, data: bytes, outcome: str = NOTHING) -> list[Chunk]:
     """All parts up to the end mark, or up to where the file is cut off."""
     if not data.startswith(SIGNATURE):
-        raise BadFile(f"{name} is not a PNG. Save it as PNG in a picture program. {outcome}")
-    if len(data) > LARGEST:
-        raise BadFile(f"{name} is larger than {LARGEST // 1_000_000} MB. Choose a smaller picture. {outcome}")
+        raise Refused(f"{name}, byte 1", "this is not a PNG.", "Save it as PNG in a picture program.", outcome)
+    within(name, data)
     found: list[Chunk] = []
     at = len(SIGNATURE)
     while at + 12 <= len(data) and not (found and found[-1].kind == b"IEND"):
         if len(found) == MOST_CHUNKS:
-            raise BadFile(f"{name} has more than {MOST_CHUNKS:,} parts. Save it again in a picture program. {outcome}")
+            what = f"a picture has at most {MOST_CHUNKS:,} parts, and here is one more."
+            raise Refused(f"{name}, byte {at + 1:,}", what, "Save it again in a picture program.", outcome)
         length, kind = struct.unpack_from(">I4s", data, at)
         end = at + 12 + length
         if end > len(data):
             break
-        found.append(Chunk(kind, data[at + 8 : end - 4], struct.unpack_from(">I", data, end - 4)[0]))
+        found.append(Chunk(kind, data[at + 8 : end - 4], struct.unpack_from(">I", data, end - 4)[0], at + 1))
         at = end
     return found
 
@@ -78,9 +79,13 @@ def texts(name: str, parts: Iterable[Chunk], wanted: Collection[str]) -> tuple[d
         try:
             found[part.keyword] = _text(part)
         except BadFile as error:
-            cure = "Export the card again from the program it came from."
-            skipped.append(Skipped(f"{name}, {part.kind.decode()} “{shown(part.keyword)}”", str(error), cure))
+            skipped.append(Skipped(f"{name}, {place(part)}", str(error), "Export the card again from the program it came from."))
     return found, skipped
+
+
+def place(part: Chunk) -> str:
+    """Where a text stands in its picture."""
+    return f"{part.kind.decode()} “{shown(part.keyword)}” at byte {part.at:,}"
 
 
 def _text(part: Chunk) -> str:
@@ -133,7 +138,7 @@ def with_texts(name: str, picture: bytes, written: Mapping[str, str]) -> bytes:
     parts = chunks(name, picture, "Nothing was written.")
     problem = flaw(parts)
     if problem:
-        raise BadFile(f"{name}: {problem} Choose another one. Nothing was written.")
+        raise Refused(f"{name}, byte {parts[-1].at if parts else 1:,}", problem, "Choose another one.", "Nothing was written.")
     kept = [part for part in parts[1:] if part.keyword not in {keyword.lower() for keyword in written}]
     added = [made(b"tEXt", keyword.encode("latin-1") + b"\0" + text.encode("latin-1")) for keyword, text in written.items()]
     return SIGNATURE + b"".join(part.packed() for part in [parts[0], *added, *kept])

@@ -6,11 +6,10 @@ from itertools import islice
 from pathlib import PurePath
 from typing import Any, NamedTuple
 
-from studio.domain.errors import BadFile
-from studio.domain.formats import cards, decoding, logs, markup, messages, package, pairs, png, rows, script, spreadsheet, tables
+from studio.domain.formats import cards, decoding, logs, markup, messages, older, package, pairs, png, rows, script, spreadsheet, tables
 from studio.domain.formats.assembly import entries, gather
 from studio.domain.formats.found import Found
-from studio.domain.formats.source import NOTHING, decoded, mended
+from studio.domain.formats.source import WHOLE, Refused, decoded, mended
 
 _DIALECTS = (messages.DIALECT, pairs.DIALECT, markup.DIALECT)
 _CARDS = ("chara_card_v2", "chara_card_v3")
@@ -47,7 +46,7 @@ class Reader(NamedTuple):
 
 def is_card(value: Any) -> bool:
     """Whether this is a character card."""
-    return isinstance(value, dict) and (value.get("spec") in _CARDS or value.keys() >= _CARD_KEYS)
+    return isinstance(value, dict) and (value.get("spec") in _CARDS or value.keys() >= _CARD_KEYS or older.recognises(value))
 
 
 def _greets(value: Any) -> bool:
@@ -60,6 +59,18 @@ def is_log(value: Any) -> bool:
     return isinstance(value, dict) and ("user_name" in value or value.keys() >= {"is_user", "mes"})
 
 
+def is_book(value: Any) -> bool:
+    """Whether this is a world book, or one entry of it, without the character it belongs to."""
+    entries = value.get("entries") if isinstance(value, dict) else None
+    inside = list(entries.values())[:1] if isinstance(entries, dict) else [value]
+    return any(isinstance(one, dict) and "content" in one and bool(one.keys() & {"key", "keys"}) for one in inside)
+
+
+def _refuse_book(name: str, data: bytes, character: str) -> Found:
+    what = "this is a world book: facts that belong to a character, and no character or conversation with them."
+    raise Refused(f"{name}, entries", what, "Choose the card of that character, or write what matters under its facts in Write.")
+
+
 def read_rows(name: str, data: bytes, character: str = "") -> Found:
     """JSON, every row in whatever dialect it is."""
     return gather(name, data, markup.settled(entries(rows.values(name, decoding.text(name, data)), _DIALECTS, character)))
@@ -67,10 +78,13 @@ def read_rows(name: str, data: bytes, character: str = "") -> Found:
 
 # Who reads what. The first who recognises a file reads it.
 READERS = (
-    Reader("a character card (PNG, JSON or CHARX)", lambda f: f.data.startswith(_PICTURES), lambda n, d, c: cards.read(n, d)),
+    Reader("a character card (PNG, WebP, JSON or CHARX)", lambda f: f.data.startswith(_PICTURES), lambda n, d, c: cards.read(n, d)),
     Reader("a persona package", lambda f: package.recognises(f.data), lambda n, d, c: package.read(n, d)),
+    Reader("", lambda f: f.data.startswith(_ZIP) and f.ends(".byaf"), lambda n, d, c: cards.read_backyard(n, d)),
     Reader("", lambda f: f.data.startswith(_ZIP) and b"card.json" in f.data, lambda n, d, c: cards.read(n, d)),
     Reader("", lambda f: is_card(f.first) or _greets(f.first), lambda n, d, c: cards.read(n, d)),
+    Reader("a character of text-generation-webui (YAML)", lambda f: f.ends(*cards.YAML), lambda n, d, c: cards.read(n, d)),
+    Reader("", lambda f: is_book(f.first), _refuse_book),
     Reader("a SillyTavern chat (JSONL)", lambda f: is_log(f.first), logs.read),
     Reader("OpenAI messages, ShareGPT or Alpaca (JSON or JSONL)", lambda f: f.first is not None, read_rows),
     Reader("the studio's own table (CSV)", lambda f: spreadsheet.recognises(f.columns), spreadsheet.read),
@@ -87,7 +101,7 @@ READERS = (
 
 
 def read(name: str, data: bytes, character: str = "") -> Found:
-    """What a file holds; `character` tells who of the speakers in it is the character, where it has names. Raises BadFile."""
+    """What a file holds; `character` tells who of the speakers in it is the character, where it has names. Raises Refused."""
     name = mended(name)
     return _reader(name, data, character).read(name, data, character)
 
@@ -97,7 +111,7 @@ def _reader(name: str, data: bytes, character: str) -> Reader:
     file = _File(name, data, character) if data.startswith((_ZIP, *_PICTURES)) else _opened(name, data, character)
     reader = next((reader for reader in READERS if reader.recognises(file)), None)
     if reader is None:
-        raise BadFile(_unknown(name))
+        raise _unknown(name)
     return reader
 
 
@@ -106,11 +120,11 @@ def _opened(name: str, data: bytes, character: str) -> _File:
         content = decoding.text(name, data)
     except decoding.OddText as error:
         first = _first(name, decoded(name, data))
-        if is_card(first) or is_log(first):
+        if is_card(first) or is_log(first) or PurePath(name).suffix.lower() in cards.YAML:
             return _File(name, data, character, first=first)  # their readers lose only the entry with the odd byte
         if PurePath(name).suffix.lower() in _NO_TEXT:
-            what = "does not begin as such a file does: it is damaged, or another one under this name"
-            raise BadFile(f"{name} {what}. Copy it again from where it came. {NOTHING}") from error
+            what = "no such file begins like this: it is damaged, or another one under this name."
+            raise Refused(f"{name}, byte 1", what, "Copy it again from where it came.") from error
         raise
     file = _File(name, data, character, content, columns=tables.columns(content))
     if content.lstrip("\ufeff \t\r\n").startswith(("{", "[")) or file.ends(*_JSON):
@@ -122,7 +136,8 @@ def _first(name: str, content: str) -> Any:
     return next((row.value for row in islice(rows.values(name, content), _LOOKED_AT) if isinstance(row, rows.Row)), None)
 
 
-def _unknown(name: str) -> str:
+def _unknown(name: str) -> Refused:
     kinds = [reader.kind for reader in READERS if reader.kind]
     known = ", ".join(kinds[:-1])
-    return f"{name} holds nothing the studio can read. It reads {known}, and {kinds[-1]}. Save it as one of these. {NOTHING}"
+    what = "nothing in it is in a form the studio reads."
+    return Refused(f"{name}, {WHOLE}", what, f"Save it as one of those it knows: {known}, or {kinds[-1]}.")

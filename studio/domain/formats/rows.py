@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from studio.domain.formats.found import DEEPEST, Skipped
-from studio.domain.formats.source import TOO_DEEP, is_deep
+from studio.domain.formats.source import TOO_DEEP, is_deep, reason, spot, too_deep
 
 SPEAKER_KEYS = ("role", "from", "speaker")
 TEXT_KEYS = ("content", "value", "text")
@@ -21,16 +21,6 @@ _KEY = re.compile(r'[\s,]*"((?:[^"\\]|\\.)*)"\s*:\s*')
 _FIRST_KEY = re.compile(r'\{\s*("(?:[^"\\]|\\.)*")')
 _OBJECTS = re.compile(r"\[\s*\{")
 _WIDEST_INDENT = 100
-_REASONS = (
-    ("Unterminated string", "a text has no quotation mark at its end"),
-    ("Invalid control character", "a text runs over the end of the line"),
-    ("Expecting ',' delimiter", "a comma or a bracket is missing"),
-    ("Expecting ':' delimiter", "a colon is missing"),
-    ("Expecting property name", "a name in double quotation marks is missing"),
-    ("Expecting value", "a value is missing"),
-    ("Illegal trailing comma", "there is a comma too many"),
-    ("Invalid \\", "a backslash stands where it means nothing"),
-)
 
 
 class Row(NamedTuple):
@@ -95,7 +85,7 @@ class _Scan:
             value, self.at = self._value(self.at)
         except _Unread as unread:
             line += self.text.count("\n", self.at, unread.at)
-            return self._left_out(f"{self.name}, line {line}{entry}", str(unread))
+            return self._left_out(f"{self.name}, line {line}, {spot(self.text, unread.at, self.at)}{entry}", str(unread))
         if isinstance(value, dict) and isinstance(value.get("row"), dict) and "row_idx" in value:
             value = value["row"]  # as the Hugging Face data set viewer hands rows out
         return Row(f"{self.name}, line {line}{entry}", value)
@@ -178,13 +168,12 @@ class _Scan:
         try:
             value, stop = _decoded(piece, at)
         except json.JSONDecodeError as error:
-            why = next((why for start, why in _REASONS if error.msg.startswith(start)), "it is not JSON")
             end = len(piece.rstrip())
-            raise _Unread(f"this can't be read as JSON: {why}.", offset + min(error.pos, end), error.pos >= end) from error
+            raise _Unread(f"this can't be read as JSON: {reason(error)}.", offset + min(error.pos, end), error.pos >= end) from error
         except RecursionError as error:
-            raise _Unread(TOO_DEEP, offset + at) from error
+            raise _Unread(TOO_DEEP, offset + too_deep(piece, at)) from error
         if piece.count("[", at, stop) + piece.count("{", at, stop) > DEEPEST and is_deep(value):
-            raise _Unread(TOO_DEEP, offset + at)
+            raise _Unread(TOO_DEEP, offset + too_deep(piece, at))
         return value, stop
 
     def _next(self, at: int) -> int | None:

@@ -15,12 +15,11 @@ from collections import Counter
 from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from studio.domain.errors import BadFile
 from studio.domain.formats import decoding, meanings
 from studio.domain.formats.assembly import Entry, Line, gather
 from studio.domain.formats.found import Found, Skipped
 from studio.domain.formats.scriptlines import MOST_SPEAKERS, Piece, label, pieces, speakers
-from studio.domain.formats.source import NOTHING, shown
+from studio.domain.formats.source import WHOLE, Refused, shown
 from studio.domain.formats.speakers import folded, speaker
 
 _HEADING = re.compile(r"[^.!?…”\"]{1,80}$")
@@ -55,7 +54,8 @@ def read(name: str, data: bytes, character: str = "") -> Found:
     found = list(pieces(decoding.text(name, data)))
     names = speakers(found, character)
     if not names:
-        raise BadFile(f"{name} has no line that begins with a name and a colon, like “Mia: Come on.” {NOTHING}")
+        what = "no line in it begins with a name and a colon."
+        raise Refused(f"{name}, {WHOLE}", what, "Write who speaks before what is said, like “Mia: Come on.”")
     parts = list(_parts(found, names))
     chosen = _answering(parts, names, character)
     taken = tuple((shown(word), meanings.CHARACTER if plain == chosen else meanings.VISITOR) for plain, word in names.items())

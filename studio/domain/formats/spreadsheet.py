@@ -10,12 +10,11 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from studio.domain.errors import BadFile
 from studio.domain.formats import decoding, meanings, tables
 from studio.domain.formats.assembly import Broken, Entry, Line, gather
 from studio.domain.formats.found import Found, Skipped
 from studio.domain.formats.rows import Row
-from studio.domain.formats.source import NOTHING, shown
+from studio.domain.formats.source import Refused, shown
 from studio.domain.formats.speakers import speaker
 from studio.domain.formats.tables import OddRow
 
@@ -57,7 +56,8 @@ def read(name: str, data: bytes, character: str = "") -> Found:
     """The conversations of such a table."""
     content = decoding.text(name, data)
     if not recognises(tables.columns(content)):
-        raise BadFile(f"{name} is no table with columns called conversation, role and text. Name them so in its first row. {NOTHING}")
+        what = "the columns of this table are not called conversation, role and text."
+        raise Refused(f"{name}, row 1", what, "Name them so in the first row.")
     return gather(name, data, _entries(tables.rows(name, content), character))
 
 

@@ -12,6 +12,7 @@ from itertools import chain
 
 from studio.domain.formats.found import LARGEST, Skipped
 from studio.domain.formats.rows import Row
+from studio.domain.formats.source import shown
 
 _DELIMITERS = ",;\t"
 _HEAD = 100_000  # characters in which the names of the columns are looked for
@@ -35,17 +36,18 @@ def rows(name: str, content: str) -> Iterator[Row | OddRow]:
     """Every row below the names, as a dict by column; empty rows are left out without a word."""
     delimiter, names = _heading(content)
     begun = False
-    for line, cells, whole in _records(content, delimiter):
+    for number, (line, cells, whole) in enumerate(_records(content, delimiter), 1):
         if not any(cell.strip() for cell in cells):
             continue
         if not begun:
             begun = True
             continue
-        where = f"{name}, line {line}"
+        where = f"{name}, row {number}" + ("" if line == number else f", line {line}")
         row = {**dict.fromkeys(names, ""), **dict(zip(names, cells, strict=False))}
         if not whole:
+            where += f", {shown(names[len(cells) - 1])}" if len(cells) <= len(names) else ""
             cure = "Close it, and write every quotation mark inside a text twice."
-            yield OddRow(where, "a quotation mark is opened in this row and never closed.", cure, row)
+            yield OddRow(where, "a quotation mark is opened here and never closed.", cure, row)
         elif any(cells[len(names) :]):
             what = f"there are {len(cells)} cells, and only {len(names)} columns have a name."
             yield OddRow(where, what, "Put quotation marks around a text that holds a comma, a semicolon or a tab.", row)

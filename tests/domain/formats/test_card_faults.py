@@ -76,16 +76,16 @@ def test_an_order_of_any_kind_keeps_the_facts(order):
 
 
 REFUSED = {
-    "empty": (b"", "a.json is empty. Choose another file. Nothing was brought in."),
-    "blank": (b"\xef\xbb\xbf \r\n ", "a.json is empty. Choose another file. Nothing was brought in."),
-    "no JSON": (b"Hello there.", "a.json: what stands at character 1 is not JSON. Choose a character card as PNG, JSON or CHARX. Nothing was brought in."),
-    "nested": (b"[" * 100_000, "a.json: brackets stand inside brackets more than 60 times. Choose a character card as PNG, JSON or CHARX. Nothing was brought in."),
-    "deep": (b'{"first_mes":' + b"[" * 61 + b"]" * 61 + b"}", "a.json: brackets stand inside brackets more than 60 times. Choose a character card as PNG, JSON or CHARX. Nothing was brought in."),
-    "digits": (b'{"name": ' + b"9" * 5_000 + b"}", "a.json: there is a number of thousands of digits. Choose a character card as PNG, JSON or CHARX. Nothing was brought in."),
-    "another": (b'{"name": "left-pad", "description": "A package", "version": "1.0"}', "a.json: this is JSON without a character card in it. Choose a character card as PNG, JSON or CHARX. Nothing was brought in."),
-    "list": (b"[1, NaN]", "a.json: this is JSON without a character card in it. Choose a character card as PNG, JSON or CHARX. Nothing was brought in."),
-    "half UTF-16": ("{}".encode("utf-16") + b"x", "a.json ends in the middle of a character. Copy it again from where it came. Nothing was brought in."),
-    "WebP": (b"RIFF\0\0\0\0WEBP", "a.json is a WebP picture, and no card can be read from one. Choose a character card as PNG, JSON or CHARX. Nothing was brought in."),
+    "empty": (b"", "a.json, the whole file: there is nothing in it. Choose another file. Nothing was brought in."),
+    "blank": (b"\xef\xbb\xbf \r\n ", "a.json, the whole file: there is nothing in it. Choose another file. Nothing was brought in."),
+    "no JSON": (b"Hello there.", "a.json, line 1, column 1: this can't be read as JSON: a value is missing. Choose a character card as PNG, WebP, JSON or CHARX. Nothing was brought in."),
+    "nested": (b"[" * 100_000, "a.json, line 1, column 61: brackets stand inside brackets more than 60 times. Choose a character card as PNG, WebP, JSON or CHARX. Nothing was brought in."),
+    "deep": (b'{"first_mes":' + b"[" * 61 + b"]" * 61 + b"}", "a.json, line 1, column 73, at “first_mes”: brackets stand inside brackets more than 60 times. Choose a character card as PNG, WebP, JSON or CHARX. Nothing was brought in."),
+    "digits": (b'{"name": ' + b"9" * 5_000 + b"}", "a.json, line 1, column 10, at “name”: there is a number of thousands of digits. Choose a character card as PNG, WebP, JSON or CHARX. Nothing was brought in."),
+    "another": (b'{"name": "left-pad", "description": "A package", "version": "1.0"}', "a.json, the whole file: this is JSON without a character card in it. Choose a character card as PNG, WebP, JSON or CHARX. Nothing was brought in."),
+    "list": (b"[1, NaN]", "a.json, the whole file: this is JSON without a character card in it. Choose a character card as PNG, WebP, JSON or CHARX. Nothing was brought in."),
+    "half UTF-16": ("{}".encode("utf-16") + b"x", "a.json, byte 7: the file ends in the middle of a character. Copy it again from where it came. Nothing was brought in."),
+    "WebP": (b"RIFF\0\0\0\0WEBP", "a.json, the whole file: this is a picture without a character card in it. Choose a character card as PNG, WebP, JSON or CHARX. Nothing was brought in."),
 }  # fmt: skip
 
 
@@ -97,10 +97,10 @@ def test_what_holds_no_card_is_refused_with_a_sentence(case):
 
 def test_pictures_without_a_card_say_so():
     assert refusal("a.png", as_png(Comment="x")) == (
-        "a.png is a picture without a character card in it. Choose a character card as PNG, JSON or CHARX. Nothing was brought in."
+        "a.png, the whole file: this is a picture without a character card in it. Choose a character card as PNG, WebP, JSON or CHARX. Nothing was brought in."
     )
     assert refusal("a.png", as_png(chara=base64.b64encode(b"[]").decode())) == (
-        "a.png, text “chara”: this is JSON without a character card in it. Export the card again from the program it came from. Nothing was brought in."
+        "a.png, tEXt “chara” at byte 34: this is JSON without a character card in it. Export the card again from the program it came from. Nothing was brought in."
     )
 
 

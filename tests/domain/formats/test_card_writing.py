@@ -90,7 +90,7 @@ def test_a_picture_carries_the_card_and_stays_the_picture():
     assert (older["spec"], newer["spec"]) == ("chara_card_v2", "chara_card_v3")
     assert older["data"] | {"extensions": 0, "group_only_greetings": []} == newer["data"] | {"extensions": 0}
     assert (older["data"]["extensions"], set(newer["data"]["extensions"])) == ({}, {"persona_studio"})
-    with pytest.raises(BadFile, match="The picture is not a PNG. Save it as PNG in a picture program. Nothing was written."):
+    with pytest.raises(BadFile, match="The picture, byte 1: this is not a PNG. Save it as PNG in a picture program. Nothing was written."):
         cards.card_v2_png(BISCUIT, TALK, b"<svg/>")
 
 

@@ -154,7 +154,7 @@ def test_where_the_newer_text_is_damaged_the_older_one_counts():
     found = cards.read("tansy.png", as_png(ccv3="!!!", chara=V2))
     assert found.kind == "Character card V2"
     assert sentences(found) == [
-        "tansy.png, text “ccv3”: this is not base64, in which cards are written. Export the card again from the program it came from."
+        "tansy.png, tEXt “ccv3” at byte 34: this is not base64, in which cards are written. Export the card again from the program it came from."
     ]
 
 
@@ -200,3 +200,53 @@ def test_reading_twice_gives_the_same_and_another_file_other_ids():
     assert ours.conversations[0].id != other.conversations[0].id
     ids = [i for c in ours.conversations for i in (c.id, *(t.id for t in c.turns))]
     assert len(set(ids)) == len(ids)
+
+
+def test_talk_inside_the_description_and_the_book_becomes_conversations():
+    description = (
+        '[Tansy = "dry", "kind"]\n<START>\n{{user}}: "Describe your hut?"\n{{char}}: *She waves.* "It leans."\n*It does.*\n'
+        '{{user}}: "And you?"\n{{char}}: "So do I."\n[Genre: cosy]'
+    )
+    entries = [{"keys": ["cat"], "content": "{{user}}: A cat?\n{{char}}: Sprig.", "enabled": True, "insertion_order": 1}]
+    entries.append({"keys": ["tea"], "content": "The tea is nettle tea.\n{{char}}: Drink it.", "enabled": True, "insertion_order": 2})
+    card = {"spec": "chara_card_v2", "data": {"name": "Tansy", "description": description, "character_book": {"entries": entries}}}
+    found = cards.read("tansy.json", as_json(card))
+    assert [[(t.role, t.text) for t in c.turns] for c in found.conversations] == [
+        [
+            ("user", '"Describe your hut?"'),
+            ("model", '*She waves.* "It leans."\n*It does.*'),
+            ("user", '"And you?"'),
+            ("model", '"So do I."'),
+        ],
+        [("user", "A cat?"), ("model", "Sprig.")],
+    ]
+    assert found.persona.system == '[Tansy = "dry", "kind"]\n\n[Genre: cosy]'
+    assert found.persona.facts == ("The tea is nettle tea.\nTansy: Drink it.",)
+    assert [c.id for c in found.conversations] == [c.id for c in cards.read("renamed.json", as_json(card)).conversations]
+    assert dict(found.mapping)["description"] == "the instructions, and the line under the name, and conversations"
+
+
+def test_what_another_program_would_fill_in_is_named():
+    card = {
+        "name": "Tansy",
+        "description": "{{random:Dry,Kind}}.{{newline}}{{noop}}{{group}} is old.",
+        "first_mes": "It is {{time}}, {{user}}.",
+    }
+    card["mes_example"] = "{{user}}: Now?\n{{char}}: {{time}}."
+    found = cards.read("tansy.json", as_json(card))
+    assert found.persona.system == "{{random:Dry,Kind}}.\nTansy is old."
+    told = "so it came in as it is written. Write in the studio what is meant there."
+    assert sentences(found) == [
+        f"tansy.json, description: only another program knows what stands for “{{{{random:Dry,Kind}}}}”, {told}",
+        f"tansy.json, first_mes: only another program knows what stands for “{{{{time}}}}”, {told}",
+        f"tansy.json, mes_example, example 1: only another program knows what stands for “{{{{time}}}}”, {told}",
+    ]
+
+
+def test_base64_as_it_stands_in_addresses_is_read():
+    packed = base64.urlsafe_b64encode(json.dumps({**V1, "description": "ÿþ?>" * 9}, ensure_ascii=False).encode()).decode().rstrip("=")
+    picture = io.BytesIO()
+    text = PngImagePlugin.PngInfo()
+    text.add_text("chara", packed)
+    Image.new("RGB", (2, 2)).save(picture, "PNG", pnginfo=text)
+    assert "_" in packed and cards.read("tansy.png", picture.getvalue()).persona.system.startswith("ÿþ?>")

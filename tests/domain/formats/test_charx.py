@@ -78,7 +78,10 @@ def test_a_picture_that_is_no_png_leaves_the_character_without_one(data):
 
 def test_two_thousand_files_are_enough():
     data = charx({f"assets/{n}": b"" for n in range(2_000)})
-    assert refusal(data) == "tansy.charx holds more than 2,000 files. Make it again with less in it. Nothing was brought in."
+    assert (
+        refusal(data)
+        == "tansy.charx, file 2,001 in it: the studio opens at most 2,000. Make it again with less in it. Nothing was brought in."
+    )
 
 
 def test_a_bomb_is_refused_before_it_unpacks():
@@ -92,12 +95,15 @@ def test_the_size_of_all_files_together_is_limited():
     data = bytearray(charx({"assets/a.bin": b"x"}))
     at = data.rfind(b"PK\x01\x02")
     struct.pack_into("<I", data, at + 24, 200_000_000)
-    assert refusal(bytes(data)) == "tansy.charx unpacks to more than 200 MB. Make it again with less in it. Nothing was brought in."
+    assert (
+        refusal(bytes(data))
+        == "tansy.charx, the whole file: it unpacks to more than 200 MB. Make it again with less in it. Nothing was brought in."
+    )
 
 
 def test_an_archive_without_a_card_says_so():
     assert refusal(charx({"notes.txt": "x"}, card=None)) == (
-        "tansy.charx, card.json: there is no “card.json” in the archive. Choose a character card as PNG, JSON or CHARX. Nothing was brought in."
+        "tansy.charx, card.json: there is no “card.json” in the archive. Choose a character card as PNG, WebP, JSON or CHARX. Nothing was brought in."
     )
 
 
@@ -110,7 +116,15 @@ def test_a_card_that_is_locked_or_packed_strangely_says_so():
 
 def test_a_damaged_archive_says_so():
     data = charx()
-    assert refusal(data[:-10]) == "tansy.charx is a damaged archive. Copy it again from where it came. Nothing was brought in."
+    assert refusal(data[:-10]) == (
+        f"tansy.charx, byte {len(data) - 21}: the list of what is in this archive is damaged. Copy the file again from where it came. "
+        "Nothing was brought in."
+    )
     torn = bytearray(data)
     torn[60] ^= 0xFF
     assert "“card.json” is damaged." in refusal(bytes(torn))
+
+
+def test_a_card_behind_a_jpeg_is_read_as_risu_writes_it():
+    found = cards.read("tansy.jpeg", b"\xff\xd8\xff\xe0 a picture\xff\xd9" + charx({"assets/icon/images/main.png": MAIN}))
+    assert (found.persona.name, found.kind) == ("Tansy", "Character card V3")

@@ -10,10 +10,16 @@ from tests.domain.formats.saved_chat import CHAT, HEADER, TANSY, WHO, character,
 @pytest.mark.parametrize(
     ("row", "sentence"),
     [
-        (b"{", "what stands at character 2 is not JSON. Mend or remove that line."),
-        (b"[" * 100_000, "brackets stand inside brackets more than 60 times. Mend or remove that line."),
-        (b'{"mes": ' + b"[" * 70 + b"]" * 70 + b"}", "brackets stand inside brackets more than 60 times. Mend or remove that line."),
-        (b'{"send_date": ' + b"9" * 5_000 + b"}", "there is a number of thousands of digits. Mend or remove that line."),
+        (b"{", "column 2: this can't be read as JSON: a name in double quotation marks is missing. Mend or remove that line."),
+        (b"[" * 100_000, "column 61: brackets stand inside brackets more than 60 times. Mend or remove that line."),
+        (
+            b'{"mes": ' + b"[" * 70 + b"]" * 70 + b"}",
+            "column 68, at “mes”: brackets stand inside brackets more than 60 times. Mend or remove that line.",
+        ),
+        (
+            b'{"send_date": ' + b"9" * 5_000 + b"}",
+            "column 15, at “send_date”: there is a number of thousands of digits. Mend or remove that line.",
+        ),
         (b'["a"]', "this is not a line of dialogue. Mend or remove that line."),
         (b"NaN", "this is not a line of dialogue. Mend or remove that line."),
     ],
@@ -21,7 +27,7 @@ from tests.domain.formats.saved_chat import CHAT, HEADER, TANSY, WHO, character,
 )
 def test_a_row_that_can_not_be_read_gives_a_sentence_and_the_others_stay(row, sentence):
     found = logs.read("tansy.jsonl", log(HEADER, WHO) + b"\n" + row + b"\n" + log(TANSY))
-    assert (said(found), sentences(found)) == (CHAT, [f"tansy.jsonl, line 3: {sentence}"])
+    assert (said(found), sentences(found)) == (CHAT, [f"tansy.jsonl, line 3{', ' if sentence.startswith('column') else ': '}{sentence}"])
 
 
 @pytest.mark.parametrize(
@@ -71,12 +77,12 @@ def test_what_grows_too_long_by_joining_is_named():
 @pytest.mark.parametrize(
     ("data", "sentence"),
     [
-        (b"", "tansy.jsonl is empty. Choose another file. Nothing was brought in."),
-        (b"\xff\xfe", "tansy.jsonl is empty. Choose another file. Nothing was brought in."),
+        (b"", "tansy.jsonl, the whole file: there is nothing in it. Choose another file. Nothing was brought in."),
+        (b"\xff\xfe", "tansy.jsonl, the whole file: there is nothing in it. Choose another file. Nothing was brought in."),
         (b'{"messages": []}\n{"messages": []}',
-         "tansy.jsonl holds no line of a SillyTavern chat. Choose a .jsonl file that SillyTavern exported. Nothing was brought in."),
+         "tansy.jsonl, the whole file: there is no line of a SillyTavern chat in it. Choose a .jsonl file that SillyTavern exported. Nothing was brought in."),
         (bytes(range(256)) * 4,
-         "tansy.jsonl holds no line of a SillyTavern chat. Choose a .jsonl file that SillyTavern exported. Nothing was brought in."),
+         "tansy.jsonl, the whole file: there is no line of a SillyTavern chat in it. Choose a .jsonl file that SillyTavern exported. Nothing was brought in."),
     ],
     ids=["empty", "empty UTF-16", "another format", "bytes"],
 )  # fmt: skip

@@ -10,6 +10,7 @@ from studio.domain import dataset, gemma
 from studio.domain.conversation import Conversation, Turn
 from studio.domain.errors import BadFile
 from studio.domain.formats import markup
+from studio.domain.formats.assembly import Entry
 
 DIALECTS = (gemma.GEMMA2, gemma.GEMMA3, gemma.GEMMA4, gemma.GEMMA4_LARGE)
 TEXT = st.text(st.characters(exclude_categories=["Cs"]) | st.sampled_from("<|>\n"), max_size=40).filter(
@@ -78,6 +79,15 @@ def test_one_conversation_alone_does_not_tell_where_its_system_prompt_ends():
     result = read(GEMMA3_TEXT[: GEMMA3_TEXT.rindex("<bos>")])
     assert said(result.conversations[0])[0] == ("user", "You are Biscuit.\n\nHello.")
     assert result.persona is None
+
+
+def test_rows_without_marks_are_told_as_they_are_read_and_none_is_kept():
+    read = []
+    rows = (read.append(n) or Entry(f"f, line {n}", "ShareGPT", []) for n in range(100))
+    told = markup.settled(rows)
+    assert next(told).where == "f, line 0"
+    assert read == [0]
+    assert len(list(told)) == 99
 
 
 def test_a_turn_that_was_only_opened_for_an_answer_is_none():

@@ -6,7 +6,7 @@ import pytest
 
 from studio.domain.conversation import Conversation, Turn, fault, to_jsonl
 from studio.domain.errors import BadFile
-from studio.domain.formats import messages
+from studio.domain.formats import messages, reading
 
 HELLO = [("user", "Hello."), ("model", "Woof.")]
 TWO = [*HELLO, ("user", "Sit."), ("model", "No.")]
@@ -162,34 +162,34 @@ def test_names_instead_of_roles_need_the_characters_name():
     lines = [{"speaker": "Mia", "text": "Hello."}, {"speaker": "BISCUIT ", "text": "Woof."}]
     assert said(found({"dialogue": lines}, character="Biscuit").conversations[0]) == HELLO
     assert sentences({"dialogue": lines}) == [
-        "dog.jsonl, line 2, dialogue, item 1: “Mia” under speaker is not known. Write user, assistant or system there."
+        "dog.jsonl, line 2, dialogue, item 1, speaker: “Mia” under speaker is not known. Write user, assistant or system there."
     ]
 
 
 ODD = {
     "no value": (
         {"conversations": [*sharegpt(*HELLO), {"from": "human"}]},
-        "line 2, conversations, item 3: there is no text under value. Fill it in, or remove that item.",
+        "line 2, conversations, item 3, value: there is no text under value. Fill it in, or remove that item.",
     ),
     "a number": (
         {"messages": [{"role": "user", "content": 5}]},
-        "line 2, messages, item 1: there is no text under content. Fill it in, or remove that item.",
+        "line 2, messages, item 1, content: there is no text under content. Fill it in, or remove that item.",
     ),
     "null": (
         {"messages": [{"role": "user", "content": None}]},
-        "line 2, messages, item 1: there is no text under content. Fill it in, or remove that item.",
+        "line 2, messages, item 1, content: there is no text under content. Fill it in, or remove that item.",
     ),
     "only a picture": (
         {"messages": [{"role": "user", "content": [{"type": "image_url"}]}]},
-        "line 2, messages, item 1: there is no text under content. Fill it in, or remove that item.",
+        "line 2, messages, item 1, content: there is no text under content. Fill it in, or remove that item.",
     ),
     "a role nobody knows": (
         {"messages": [{"role": "narrator", "content": "x"}]},
-        "line 2, messages, item 1: “narrator” under role is not known. Write user, assistant or system there.",
+        "line 2, messages, item 1, role: “narrator” under role is not known. Write user, assistant or system there.",
     ),
     "a role that is no text": (
         {"messages": [{"role": ["user"], "content": "x"}]},
-        "line 2, messages, item 1: there is no text under role. Write user or assistant there.",
+        "line 2, messages, item 1, role: there is no text under role. Write user or assistant there.",
     ),
     "an item that is none": (
         {"messages": [None]},
@@ -218,7 +218,7 @@ ODD = {
     ),
     "half a character as a role": (
         {"messages": [{"role": "\ud83d", "content": "x"}]},
-        "line 2, messages, item 1: “?” under role is not known. Write user, assistant or system there.",
+        "line 2, messages, item 1, role: “?” under role is not known. Write user, assistant or system there.",
     ),
     "too many lines": (
         {"messages": openai(*HELLO * 251)},
@@ -264,3 +264,46 @@ def test_zero_characters_stay_in_a_text():
 
 def test_fields_without_end_do_not_fill_the_mapping():
     assert len(found(*({"messages": openai(*HELLO), f"field {n}": 1} for n in range(100))).mapping) == 40
+
+
+def test_texts_under_value_are_read_and_thoughts_are_left_out():
+    parts = [{"type": "reasoning", "value": "Hm."}, {"type": "text", "value": "Woof."}]
+    result = found(
+        {"messages": [{"role": "user", "content": [{"type": "text", "value": "Hello."}]}, {"role": "assistant", "content": parts}]}
+    )
+    assert said(result.conversations[0]) == HELLO
+    assert [s.where for s in result.skipped] == ["dog.jsonl, line 1, messages, item 2, content, part 1"]
+
+
+PREFERRED = {
+    "LLaMA-Factory": {"conversations": sharegpt(HELLO[0]), "chosen": sharegpt(HELLO[1])[0], "rejected": {"from": "gpt", "value": "Meow."}},
+    "its second form": {"chosen_messages": openai(*HELLO), "rejected_messages": openai(HELLO[0], ("model", "Meow."))},
+    "TRL": {"prompt": openai(HELLO[0]), "chosen": openai(HELLO[1]), "rejected": openai(("model", "Meow."))},
+    "whole conversations": {"chosen": openai(*HELLO), "rejected": openai(HELLO[0], ("model", "Meow."))},
+    "plain texts": {"prompt": "Hello.", "chosen": "Woof.", "rejected": "Meow."},
+    "stack exchange": {"question": "Hello.", "response_j": "Woof.", "response_k": "Meow."},
+}
+
+
+@pytest.mark.parametrize("row", PREFERRED.values(), ids=PREFERRED)
+def test_of_two_answers_the_better_one_is_the_characters(row):
+    result = reading.read("dog.jsonl", json.dumps(row).encode())
+    assert [said(c) for c in result.conversations] == [HELLO]
+
+
+def test_an_answer_that_is_marked_as_unwanted_stays_out():
+    rows = [{"messages": openai(*HELLO), "label": True}, {"messages": openai(*HELLO), "label": False}]
+    rows.append({"prompt": "Hello.", "completion": "Meow.", "label": False})
+    result = reading.read("dog.jsonl", "\n".join(map(json.dumps, rows)).encode())
+    assert [said(c) for c in result.conversations] == [HELLO]
+    assert [str(s) for s in result.skipped] == [
+        f"dog.jsonl, line {n}, label: this answer is marked as one that is not wanted. Change label to true if it is to be learned."
+        for n in (2, 3)
+    ]
+
+
+def test_a_chat_saved_by_text_generation_webui_is_one_conversation_that_begins_with_its_greeting():
+    result = found(
+        {"internal": [["<|BEGIN-VISIBLE-CHAT|>", "Is it dinner?"], ["Hello.", "Woof."]], "visible": [["", "x"], ["Hello.", "Woof."]]}
+    )
+    assert said(result.conversations[0]) == [("model", "Is it dinner?"), *HELLO]

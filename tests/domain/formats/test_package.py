@@ -83,11 +83,11 @@ REFUSED = {
     "a sheet without a name": ({"persona__json": b"{}"}, "biscuit.zip, persona.json: the sheet has no name for the character. " + AGAIN),
     "half a character": ({"persona__json": b'{"name": "B", "system": "\\ud800"}'}, "biscuit.zip, persona.json: a text there can't be stored. " + AGAIN),
     "no object": ({"persona__json": b"[]"}, "biscuit.zip, persona.json: this is not a group of fields. " + AGAIN),
-    "no JSON": ({"persona__json": b"{"}, "biscuit.zip, persona.json: what stands at character 2 is not JSON. " + AGAIN),
-    "something else": ({"package__json": b"{}"}, "biscuit.zip, package.json: this does not say that it is a package of Persona Studio. " + AGAIN),
+    "no JSON": ({"persona__json": b"{"}, "biscuit.zip, persona.json, line 1, column 2: this can't be read as JSON: a name in double quotation marks is missing. " + AGAIN),
+    "something else": ({"package__json": b"{}"}, "biscuit.zip, package.json, format: this does not say that it is a package of Persona Studio. " + AGAIN),
     "newer": (
         {"package__json": b'{"format": "persona-studio-package", "version": 2}'},
-        "biscuit.zip, package.json: a newer Persona Studio made this package. Update the studio, then bring it in again. Nothing was brought in.",
+        "biscuit.zip, package.json, version: a newer Persona Studio made this package. Update the studio, then bring it in again. Nothing was brought in.",
     ),
     "a bomb": (
         {"conversations__jsonl": b" " * 1_000_000},
@@ -115,7 +115,7 @@ def test_two_files_of_one_name_are_refused():
 SKIPPED = {
     "a broken line": (
         {"conversations__jsonl": PUDDLE.body().encode() + b"\n{\n"},
-        "biscuit.zip, conversations.jsonl, line 2: what stands at character 2 is not JSON. Mend or remove that line.",
+        "biscuit.zip, conversations.jsonl, line 2, column 2: this can't be read as JSON: a name in double quotation marks is missing. Mend or remove that line.",
     ),
     "no conversation": (
         {"conversations__jsonl": PUDDLE.body().encode() + b"\n5\n"},

@@ -69,9 +69,12 @@ def test_a_table_with_tabs_and_the_mark_of_utf_16():
 
 NO_ANSWER = "there is no text under output. Fill it in, or remove that row."
 ODD = {
-    "no answer": ({"instruction": "a", "output": " "}, f"line 2: {NO_ANSWER}"),
-    "a number": ({"instruction": "a", "output": 4}, f"line 2: {NO_ANSWER}"),
-    "null": ({"instruction": None, "output": "b"}, "line 2: there is no text under instruction. Fill it in, or remove that row."),
+    "no answer": ({"instruction": "a", "output": " "}, f"line 2, output: {NO_ANSWER}"),
+    "a number": ({"instruction": "a", "output": 4}, f"line 2, output: {NO_ANSWER}"),
+    "null": (
+        {"instruction": None, "output": "b"},
+        "line 2, instruction: there is no text under instruction. Fill it in, or remove that row.",
+    ),
     "a history that is none": (
         {"instruction": "a", "output": "b", "history": [["x", "y"], ["z"]]},
         "line 2, history, item 2: this is not a question with its answer. Write it as a list of two texts, or remove it.",
@@ -105,5 +108,5 @@ def test_other_things_under_optional_fields_count_as_nothing():
 
 
 def test_a_table_of_something_else_is_refused():
-    with pytest.raises(BadFile, match=r"^dog.csv, line 1: this can't be read as JSON"):
+    with pytest.raises(BadFile, match=r"^dog.csv, line 1, column 1: this can't be read as JSON"):
         pairs.read("dog.csv", b"name,age\nBiscuit,6\n")

@@ -58,7 +58,7 @@ def test_the_first_of_two_texts_counts_and_others_are_not_read():
 
 def test_a_damaged_text_gives_a_sentence_and_a_second_copy_counts():
     data = picture(PICTURE[0], (b"tEXt", b"chara\0one", 7), (b"tEXt", b"chara\0two"), *PICTURE[1:])
-    sentence = "dog.png, tEXt “chara”: this text was damaged; its check number does not agree with it. "
+    sentence = "dog.png, tEXt “chara” at byte 34: this text was damaged; its check number does not agree with it. "
     assert read(data) == ({"chara": "two"}, [sentence + "Export the card again from the program it came from."])
 
 
@@ -78,20 +78,23 @@ def test_a_bomb_is_refused_before_it_unpacks(body):
 )  # fmt: skip
 def test_packed_text_that_can_not_be_unpacked_gives_a_sentence(packed, what):
     _, [sentence] = read(picture(PICTURE[0], (b"zTXt", b"chara\0\0" + packed), *PICTURE[1:]))
-    assert sentence == f"dog.png, zTXt “chara”: {what} Export the card again from the program it came from."
+    assert sentence == f"dog.png, zTXt “chara” at byte 34: {what} Export the card again from the program it came from."
 
 
 def test_ten_thousand_parts_are_enough():
     data = picture(PICTURE[0], *[(b"tEXt", b"a\0b")] * 10_000, *PICTURE[1:])
     with pytest.raises(BadFile) as caught:
         png.chunks("dog.png", data)
-    assert str(caught.value) == "dog.png has more than 10,000 parts. Save it again in a picture program. Nothing was brought in."
+    assert (
+        str(caught.value)
+        == "dog.png, byte 150,019: a picture has at most 10,000 parts, and here is one more. Save it again in a picture program. Nothing was brought in."
+    )
 
 
 def test_something_else_is_not_a_png():
     with pytest.raises(BadFile) as caught:
         png.chunks("dog.jpg", b"\xff\xd8\xff")
-    assert str(caught.value) == "dog.jpg is not a PNG. Save it as PNG in a picture program. Nothing was brought in."
+    assert str(caught.value) == "dog.jpg, byte 1: this is not a PNG. Save it as PNG in a picture program. Nothing was brought in."
 
 
 def test_a_part_that_claims_to_be_longer_than_the_file_ends_the_reading():
@@ -135,10 +138,10 @@ def test_what_is_written_is_read_by_another_library_too():
 def test_text_goes_only_into_a_whole_picture():
     with pytest.raises(BadFile) as caught:
         png.with_texts("The picture", b"<svg/>", {"chara": "x"})
-    assert str(caught.value) == "The picture is not a PNG. Save it as PNG in a picture program. Nothing was written."
+    assert str(caught.value) == "The picture, byte 1: this is not a PNG. Save it as PNG in a picture program. Nothing was written."
     with pytest.raises(BadFile) as caught:
         png.with_texts("The picture", picture(*PICTURE[:2]), {"chara": "x"})
-    assert str(caught.value) == "The picture: the picture is cut off. Choose another one. Nothing was written."
+    assert str(caught.value) == "The picture, byte 34: the picture is cut off. Choose another one. Nothing was written."
 
 
 def test_a_picture_without_its_text_is_the_picture_as_it_was():

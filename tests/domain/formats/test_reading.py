@@ -76,7 +76,7 @@ def test_rows_of_every_dialect_in_one_file():
     found = reading.read("all.jsonl", "\n".join(rows).encode())
     assert found.kind == "Persona Studio conversations and OpenAI messages and ShareGPT and Gemma text and questions and answers"
     assert len(found.conversations) == 13
-    assert [s.where for s in found.skipped] == ["all.jsonl, line 14", "all.jsonl, line 15"]
+    assert [s.where for s in found.skipped] == ["all.jsonl, line 14, column 1", "all.jsonl, line 15"]
 
 
 @pytest.mark.parametrize(
@@ -114,9 +114,10 @@ def test_a_file_nobody_understands_is_told_what_can_be_read(data):
     with pytest.raises(BadFile) as caught:
         reading.read("story.txt", data)
     assert str(caught.value) == (
-        "story.txt holds nothing the studio can read. It reads a character card (PNG, JSON or CHARX), a persona package, a SillyTavern chat (JSONL), "
+        "story.txt, the whole file: nothing in it is in a form the studio reads. Save it as one of those it knows: "
+        "a character card (PNG, WebP, JSON or CHARX), a persona package, a character of text-generation-webui (YAML), a SillyTavern chat (JSONL), "
         "OpenAI messages, ShareGPT or Alpaca (JSON or JSONL), the studio's own table (CSV), a table with columns like prompt and response "
-        "(CSV or TSV), Gemma's markup, and a script in which every line begins with a name and a colon. Save it as one of these. "
+        "(CSV or TSV), Gemma's markup, or a script in which every line begins with a name and a colon. "
         "Nothing was brought in."
     )
 
@@ -125,13 +126,13 @@ def test_a_file_whose_name_promises_json_is_told_what_is_wrong_with_its_json():
     with pytest.raises(BadFile) as caught:
         reading.read("dog.jsonl", b"{'messages': []}\n")
     assert str(caught.value) == (
-        "dog.jsonl, line 1: this can't be read as JSON: a name in double quotation marks is missing. "
+        "dog.jsonl, line 1, column 2: this can't be read as JSON: a name in double quotation marks is missing. "
         "Mend it. What comes after it was not read. Nothing was brought in."
     )
 
 
 TRAPS = {
-    "empty": (b"", "dog.json is empty. Choose a file with conversations in it. Nothing was brought in."),
+    "empty": (b"", "dog.json, the whole file: there is nothing in it. Choose a file with conversations in it. Nothing was brought in."),
     "an empty list": (
         b"[]",
         "dog.json, line 1: there is no conversation here in a form the studio knows. Give it a list called messages or "
@@ -139,25 +140,28 @@ TRAPS = {
     ),
     "brackets": (
         b"[" * 100_000,
-        "dog.json, line 1, entry 1: brackets stand inside brackets more than 60 times. Mend it. "
+        "dog.json, line 1, column 62, entry 1: brackets stand inside brackets more than 60 times. Mend it. "
         "What comes after it was not read. Nothing was brought in.",
     ),
     "a long number": (
         b'{"messages": [{"role": "user", "content": %s}]}' % (b"1" * 5000),
-        "dog.json, line 1, messages, item 1: there is no text under content. Fill it in, or remove that item. Nothing was brought in.",
+        "dog.json, line 1, messages, item 1, content: there is no text under content. Fill it in, or remove that item. Nothing was brought in.",
     ),
     "NaN": (
         b'{"messages": [{"role": "user", "content": NaN}]}',
-        "dog.json, line 1, messages, item 1: there is no text under content. Fill it in, or remove that item. Nothing was brought in.",
+        "dog.json, line 1, messages, item 1, content: there is no text under content. Fill it in, or remove that item. Nothing was brought in.",
     ),
     "half a character": (
         b'{"messages": [{"role": "user", "content": "\\ud800"}]}',
         "dog.json, line 1, messages, item 1, content: there is half a character that can't be stored. Type it again. Nothing was brought in.",
     ),
-    "zero characters": (b"\0" * 100, "dog.json is empty. Choose a file with conversations in it. Nothing was brought in."),
+    "zero characters": (
+        b"\0" * 100,
+        "dog.json, the whole file: there is nothing in it. Choose a file with conversations in it. Nothing was brought in.",
+    ),
     "another encoding": (
         b'{"messages": [{"role": "user", "content": "Stra\xdfe"}]}',
-        "dog.json, line 1: there is a character that is not written in UTF-8. Open the file in a text editor, save it as UTF-8, "
+        "dog.json, line 1, column 48: there is a character that is not written in UTF-8. Open the file in a text editor, save it as UTF-8, "
         "and bring it in again. Nothing was brought in.",
     ),
 }
@@ -276,9 +280,21 @@ def test_a_reader_alone_reads_its_own_files():
 
 @pytest.mark.parametrize("ending", [".png", ".charx", ".persona.zip"])
 def test_a_damaged_beginning_of_what_is_no_text_sends_nobody_to_a_text_editor(ending):
-    sentence = (
-        f"pip{ending} does not begin as such a file does: it is damaged, or another one under this name. Copy it again from where it came."
-    )
+    sentence = f"pip{ending}, byte 1: no such file begins like this: it is damaged, or another one under this name. Copy it again from where it came."
     with pytest.raises(BadFile) as error:
         reading.read(f"pip{ending}", b"\x99" + BYTES["card.png"][1:])
     assert str(error.value) == f"{sentence} Nothing was brought in."
+
+
+@pytest.mark.parametrize(
+    "book",
+    [
+        {"entries": {"0": {"uid": 0, "key": ["eldoria"], "content": "A forest."}}},
+        {"name": "Woods", "entries": [{"keys": ["eldoria"], "content": "A forest."}]},
+    ],
+    ids=["a world", "a book"],
+)
+def test_a_world_book_without_its_character_says_what_it_is(book):
+    with pytest.raises(BadFile) as caught:
+        reading.read("woods.json", json.dumps(book, indent=1).encode())
+    assert str(caught.value).startswith("woods.json, entries: this is a world book: facts that belong to a character, and no character")

@@ -67,27 +67,27 @@ def test_objects_over_many_lines_one_after_another(indent):
 
 
 BROKEN = {
-    "a comma": ('{"prompt": "a" "x": 1}', "a comma or a bracket is missing"),
-    "cut": ('{"prompt": "a', "a text has no quotation mark at its end"),
-    "single quotes": ("{'prompt': 'a'}", "a name in double quotation marks is missing"),
-    "nothing": ('{"prompt": }', "a value is missing"),
-    "a colon": ('{"prompt" "a"}', "a colon is missing"),
-    "a backslash": ('{"prompt": "\\q"}', "a backslash stands where it means nothing"),
-    "words": ("Once upon a time", "a value is missing"),
+    "a comma": ('{"prompt": "a" "x": 1}', "a comma or a bracket is missing", "column 16, at “prompt”"),
+    "cut": ('{"prompt": "a', "a text has no quotation mark at its end", "column 12, at “prompt”"),
+    "single quotes": ("{'prompt': 'a'}", "a name in double quotation marks is missing", "column 2"),
+    "nothing": ('{"prompt": }', "a value is missing", "column 12, at “prompt”"),
+    "a colon": ('{"prompt" "a"}', "a colon is missing", "column 11"),
+    "a backslash": ('{"prompt": "\\q"}', "a backslash stands where it means nothing", "column 13, at “prompt”"),
+    "words": ("Once upon a time", "a value is missing", "column 1"),
 }
 
 
-@pytest.mark.parametrize(("line", "why"), BROKEN.values(), ids=BROKEN)
-def test_a_broken_line_costs_only_itself(line, why):
+@pytest.mark.parametrize(("line", "why", "place"), BROKEN.values(), ids=BROKEN)
+def test_a_broken_line_costs_only_itself_and_tells_column_and_field(line, why, place):
     assert read(f"{json.dumps(A)}\n{line}\n{json.dumps(B)}") == [
         ("1", A),
-        f"dog.jsonl, line 2: this can't be read as JSON: {why}. Mend it, or remove it.",
+        f"dog.jsonl, line 2, {place}: this can't be read as JSON: {why}. Mend it, or remove it.",
         ("3", B),
     ]
 
 
 @pytest.mark.parametrize("between", [",\n", ", ", ",\n  "])
-@pytest.mark.parametrize("line", [line for line, _ in list(BROKEN.values())[:6]], ids=list(BROKEN)[:6])
+@pytest.mark.parametrize("line", [line for line, _, _ in list(BROKEN.values())[:6]], ids=list(BROKEN)[:6])
 def test_a_broken_entry_of_a_list_costs_only_itself(line, between):
     seen = read(f"[{json.dumps(A)}{between}{line}{between}{json.dumps(B)}]")
     if between == ", " and line.startswith("{'"):  # nothing tells where such an entry ends
@@ -101,14 +101,16 @@ def test_a_file_that_was_cut_keeps_what_is_whole():
     page = json.dumps([A, B, A], indent=2)
     seen = read(page[: page.rindex('"a"')])
     assert [r[1] for r in seen[:2]] == [A, B]
-    assert seen[2].startswith("dog.jsonl, line 9, entry 3: this can't be read as JSON: a value is missing. Mend it.")
+    assert seen[2].startswith(
+        "dog.jsonl, line 9, column 14, at “prompt”, entry 3: this can't be read as JSON: a value is missing. Mend it."
+    )
 
 
 def test_a_row_whose_end_is_missing_is_named_by_its_own_line():
     missing = "this can't be read as JSON: a value is missing. Mend it, or remove it."
     assert read(f'{json.dumps(A)}\n{{"messages": [\n{json.dumps(B)}\n{json.dumps(A)}') == [
         ("1", A),
-        f"dog.jsonl, line 2: {missing}",
+        f"dog.jsonl, line 2, column 15, at “messages”: {missing}",
         ("3", B),
         ("4", A),
     ]
@@ -116,9 +118,15 @@ def test_a_row_whose_end_is_missing_is_named_by_its_own_line():
 
 def test_a_hundred_thousand_brackets():
     deep = "brackets stand inside brackets more than 60 times."
-    assert read("[" * 100_000)[0].startswith("dog.jsonl, line 1, entry 1: " + deep)
-    assert read('{"a":' * 100_000 + f"\n{json.dumps(B)}") == [f"dog.jsonl, line 1: {deep} Mend it, or remove it.", ("2", B)]
-    assert read(f'{{"a": {"[" * 70}{"]" * 70}}}\n{json.dumps(B)}') == [f"dog.jsonl, line 1: {deep} Mend it, or remove it.", ("2", B)]
+    assert read("[" * 100_000)[0].startswith("dog.jsonl, line 1, column 62, entry 1: " + deep)
+    assert read('{"a":' * 100_000 + f"\n{json.dumps(B)}") == [
+        f"dog.jsonl, line 1, column 301, at “a”: {deep} Mend it, or remove it.",
+        ("2", B),
+    ]
+    assert read(f'{{"a": {"[" * 70}{"]" * 70}}}\n{json.dumps(B)}') == [
+        f"dog.jsonl, line 1, column 66, at “a”: {deep} Mend it, or remove it.",
+        ("2", B),
+    ]
 
 
 def test_a_number_of_five_thousand_digits_where_it_does_not_matter():
@@ -132,7 +140,7 @@ def test_numbers_that_are_none_and_names_that_come_twice():
 def test_a_tab_is_a_character_but_a_line_break_inside_a_text_is_not():
     assert read('{"prompt": "a\tb\0c"}') == [("1", {"prompt": "a\tb\0c"})]
     assert read('{"prompt": "a\nb", "n": 1}') == [
-        "dog.jsonl, line 1: this can't be read as JSON: a text runs over the end of the line. Mend it. What comes after it was not read."
+        "dog.jsonl, line 1, column 14, at “prompt”: this can't be read as JSON: a text runs over the end of the line. Mend it. What comes after it was not read."
     ]
 
 

@@ -140,7 +140,10 @@ def test_words_that_nobody_says_are_named():
 def test_a_text_in_which_nobody_speaks_is_refused():
     with pytest.raises(BadFile) as caught:
         read("Once upon a time.\n")
-    assert str(caught.value) == ("dog.txt has no line that begins with a name and a colon, like “Mia: Come on.” Nothing was brought in.")
+    assert str(caught.value) == (
+        "dog.txt, the whole file: no line in it begins with a name and a colon. Write who speaks before what is said, like “Mia: Come on.” "
+        "Nothing was brought in."
+    )
 
 
 @pytest.mark.parametrize(

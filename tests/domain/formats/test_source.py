@@ -29,7 +29,7 @@ def test_no_byte_stops_the_reading_and_none_is_passed_on_as_text(data):
 def test_a_file_that_is_too_large_is_refused_before_it_is_read():
     with pytest.raises(BadFile) as caught:
         source.decoded("dog.json", bytes(200_000_001))
-    assert str(caught.value) == "dog.json is larger than 200 MB. Split it into smaller files. Nothing was brought in."
+    assert str(caught.value) == "dog.json, the whole file: it is larger than 200 MB. Split it into smaller files. Nothing was brought in."
 
 
 def test_sixty_brackets_inside_each_other_are_read_and_one_more_is_not():

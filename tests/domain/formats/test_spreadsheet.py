@@ -56,8 +56,8 @@ def test_a_row_that_can_not_be_read_takes_its_conversation_along():
     kept, sentences = read("conversation,role,text\n1,Mia,Hello.\n1,assistant,Woof.\n2,user,Sit.\n3,user,a,b\n3,assistant,c\n")
     assert kept == [("Sit.", (), [("user", "Sit.")])]
     assert sentences == [
-        "dog.csv, line 2, role: “Mia” is not known. Write user or assistant there.",
-        "dog.csv, line 5: there are 4 cells, and only 3 columns have a name. "
+        "dog.csv, row 2, role: “Mia” is not known. Write user or assistant there.",
+        "dog.csv, row 5: there are 4 cells, and only 3 columns have a name. "
         "Put quotation marks around a text that holds a comma, a semicolon or a tab.",
     ]
 
@@ -66,7 +66,8 @@ def test_another_table_is_refused():
     with pytest.raises(BadFile) as caught:
         read("a,b\n1,2\n")
     assert str(caught.value) == (
-        "dog.csv is no table with columns called conversation, role and text. Name them so in its first row. Nothing was brought in."
+        "dog.csv, row 1: the columns of this table are not called conversation, role and text. Name them so in the first row. "
+        "Nothing was brought in."
     )
 
 

@@ -1,4 +1,4 @@
-"""Tables in text: what stands between cells is found out, and every row knows its line."""
+"""Tables in text: what stands between cells is found out, and every row knows its number, and its line where that is another."""
 
 import csv
 import io
@@ -21,31 +21,31 @@ def test_what_stands_between_cells_is_found_out(delimiter, end):
     content = end.join([delimiter.join(row) for row in (("prompt", "response"), ("Hello", "Woof"), ('"a\nb"', '"c ""d"""'), ("x", "y"))])
     assert tables.columns(content) == ("prompt", "response")
     assert read(content) == [
-        ("dog.csv, line 2", {"prompt": "Hello", "response": "Woof"}),
-        ("dog.csv, line 3", {"prompt": "a\nb", "response": 'c "d"'}),
-        ("dog.csv, line 5", {"prompt": "x", "response": "y"}),
+        ("dog.csv, row 2", {"prompt": "Hello", "response": "Woof"}),
+        ("dog.csv, row 3", {"prompt": "a\nb", "response": 'c "d"'}),
+        ("dog.csv, row 4, line 5", {"prompt": "x", "response": "y"}),
     ]
 
 
 def test_excel_may_name_what_stands_between():
-    assert read("sep=;\r\nprompt, as asked;response\r\na;b\r\n") == [("dog.csv, line 3", {"prompt, as asked": "a", "response": "b"})]
+    assert read("sep=;\r\nprompt, as asked;response\r\na;b\r\n") == [("dog.csv, row 2, line 3", {"prompt, as asked": "a", "response": "b"})]
 
 
 def test_empty_rows_and_missing_cells():
-    assert read("\nprompt,response\n,\n\na\n") == [("dog.csv, line 5", {"prompt": "a", "response": ""})]
+    assert read("\nprompt,response\n,\n\na\n") == [("dog.csv, row 5", {"prompt": "a", "response": ""})]
 
 
 def test_a_comma_without_quotation_marks_is_noticed():
     assert read("prompt,response\nWell, no,yes\na,b,\n") == [
-        "dog.csv, line 2: there are 3 cells, and only 2 columns have a name. "
+        "dog.csv, row 2: there are 3 cells, and only 2 columns have a name. "
         "Put quotation marks around a text that holds a comma, a semicolon or a tab.",
-        ("dog.csv, line 3", {"prompt": "a", "response": "b"}),
+        ("dog.csv, row 3", {"prompt": "a", "response": "b"}),
     ]
 
 
 def test_a_quotation_mark_that_is_never_closed_is_noticed():
     assert read('prompt,response\na,b\nc,"d\ne,f\n')[1:] == [
-        "dog.csv, line 3: a quotation mark is opened in this row and never closed. "
+        "dog.csv, row 3, response: a quotation mark is opened here and never closed. "
         "Close it, and write every quotation mark inside a text twice."
     ]
 

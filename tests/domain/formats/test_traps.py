@@ -88,31 +88,31 @@ REFUSED = {
     "a cell too long": (
         "dog.csv",
         b"prompt,response\n" + b"a" * 140_000 + b",b",
-        f"dog.csv, line 2: the text has 140,000 characters, and a line has at most 100,000. Split it. {NOTHING}",
+        f"dog.csv, row 2: the text has 140,000 characters, and a line has at most 100,000. Split it. {NOTHING}",
     ),
-    "a picture": ("dog.jpg", b"\xff\xd8\xff\xe0", f"dog.jpg is a JPEG picture, and no card can be read from one. Choose a character card as PNG, JSON or CHARX. {NOTHING}"),
-    "a picture without a card": ("dog.png", picture(), f"dog.png is a picture without a character card in it. Choose a character card as PNG, JSON or CHARX. {NOTHING}"),
-    "a card that is no base64": ("dog.png", picture(png.made(b"tEXt", b"chara\0???")), f"dog.png, text “chara”: this is not base64, in which cards are written. {NEVER} {NOTHING}"),
+    "a picture": ("dog.jpg", b"\xff\xd8\xff\xe0", f"dog.jpg, byte 1: this is a JPEG picture, and no card can be read from one. Choose a character card as PNG, WebP, JSON or CHARX. {NOTHING}"),
+    "a picture without a card": ("dog.png", picture(), f"dog.png, the whole file: this is a picture without a character card in it. Choose a character card as PNG, WebP, JSON or CHARX. {NOTHING}"),
+    "a card that is no base64": ("dog.png", picture(png.made(b"tEXt", b"chara\0???")), f"dog.png, tEXt “chara” at byte 34: this is not base64, in which cards are written. {NEVER} {NOTHING}"),
     "a packed bomb": (
         "dog.png",
         picture(png.made(b"zTXt", b"chara\0\0" + zlib.compress(b" " * 20_000_000))),
-        f"dog.png, zTXt “chara”: this text would unpack to more than 100 times its size. {NEVER} {NOTHING}",
+        f"dog.png, zTXt “chara” at byte 34: this text would unpack to more than 100 times its size. {NEVER} {NOTHING}",
     ),
     "a text that was damaged": (
         "dog.png",
         picture(png.Chunk(b"tEXt", b"chara\0" + packed(CARD), 1)),
-        f"dog.png, tEXt “chara”: this text was damaged; its check number does not agree with it. {NEVER} {NOTHING}",
+        f"dog.png, tEXt “chara” at byte 34: this text was damaged; its check number does not agree with it. {NEVER} {NOTHING}",
     ),
-    "parts without end": ("dog.png", picture(*[png.made(b"tEXt", b"x\0")] * 100_000), f"dog.png has more than 10,000 parts. Save it again in a picture program. {NOTHING}"),
+    "parts without end": ("dog.png", picture(*[png.made(b"tEXt", b"x\0")] * 100_000), f"dog.png, byte 140,020: a picture has at most 10,000 parts, and here is one more. Save it again in a picture program. {NOTHING}"),
     "a zip of files without end": (
         "dog.charx",
         archive(("card.json", json.dumps(CARD)), *[(f"{n}", b"") for n in range(2_001)]),
-        f"dog.charx holds more than 2,000 files. Make it again with less in it. {NOTHING}",
+        f"dog.charx, file 2,001 in it: the studio opens at most 2,000. Make it again with less in it. {NOTHING}",
     ),
     "a zip that unpacks without end": (
         "dog.charx",
         archive(("card.json", b" " * 30_000_000)),
-        "dog.charx, card.json: “card.json” would unpack to more than 100 times its size. Choose a character card as PNG, JSON or CHARX. " + NOTHING,
+        "dog.charx, card.json: “card.json” would unpack to more than 100 times its size. Choose a character card as PNG, WebP, JSON or CHARX. " + NOTHING,
     ),
     "a zip in a zip": (
         "dog.zip",
@@ -134,7 +134,7 @@ def test_a_trap_ends_in_its_sentence_and_soon(name, data, sentence):
         reading.read(name, data)
     if sentence == "a sentence that names every kind":
         assert str(caught.value).startswith(
-            "dog.zip holds nothing the studio can read. It reads a character card (PNG, JSON or CHARX), a persona package, "
+            "dog.zip, the whole file: nothing in it is in a form the studio reads. Save it as one of those it knows: "
         )
     else:
         assert str(caught.value) == sentence
