@@ -1,7 +1,7 @@
 """How much memory, disk and time a lesson takes, from the numbers of a model's config alone.
 
-What is kept for the way back is counted operation by operation from transformers' Gemma layer, peft's adapters and trl's loss. The loss comes in tiles of
-32,768 words of the vocabulary, and every tile is held several times over: beside a small model that is most of what it takes.
+What is kept for the way back is counted operation by operation from transformers' Gemma layer with the studio's own norms, adapters and loss. The loss
+comes in tiles of some positions and some words of the vocabulary, so that beside everything else it hardly counts.
 """
 
 from collections.abc import Mapping
@@ -15,16 +15,14 @@ Verdict = Literal["fits", "tight", "does not fit"]
 ALL = ("q", "k", "v", "o", "gate", "up", "down")
 ATTENTION = ALL[:4]
 
-TILE = 32_768  # words of the vocabulary scored at once (trl's chunk size)
-TILE_TOKENS = 4096  # tokens scored at once
-TILE_BYTES = 31  # bytes a score takes on the way back: the tile in short numbers, and seven full ones beside it
-TILE_BYTES_FULL = 33
+TILES = {"cpu": 512 * 2048, "mps": 2048 * 16_384, "cuda": 2048 * 16_384}  # scores held at once
+TILE_BYTES = 14  # bytes a score takes: raw, in full numbers, and as what is multiplied again
 FOUR_BIT = 0.516  # bytes a weight takes in NF4 with double quantisation
-LIBRARIES = {"cpu": 0.58e9, "mps": 0.8e9, "cuda": 0.6e9}  # what the libraries and the system's part for a card take before a model is there
+LIBRARIES = {"cpu": 0.52e9, "mps": 0.8e9, "cuda": 0.6e9}  # what the libraries and the system's part for a card take before a model is there
 ROOM = 0.75  # of the free memory: up to here a lesson fits, from here it is tight
 # What the way back needs, times the holes between its pieces: a processor's memory is given out once and not moved together. Measured on the practice
 # model and on Gemma 3 270M and 1B; the figure of a card is not.
-HOLES = {"cpu": 1.9, "mps": 1.3, "cuda": 1.1}
+HOLES = {"cpu": 1.28, "mps": 1.3, "cuda": 1.1}
 COPIES = 2  # safe copies kept while learning
 
 
@@ -133,13 +131,13 @@ def predict(shape: Shape, recipe: Recipe, machine: Machine, longest: int) -> Foo
     learned = adapter_size(shape, recipe)
     state = 2 if "8bit" in optimiser(recipe) else 8
     per_layer = layer(shape, recipe, halves)
-    # In 4 bit only the borders between layers are kept, and one layer is gone through again at a time.
-    kept = shape.layers * 2 * shape.hidden + per_layer if recipe.four_bit else shape.layers * per_layer
+    # In 4 bit only the borders between layers are kept, and one layer is gone through again at a time. One more is what a layer's way back takes.
+    kept = shape.layers * 2 * shape.hidden + 2 * per_layer if recipe.four_bit else (shape.layers + 1) * per_layer
     return Footprint(
         LIBRARIES[machine.kind],
         weights(shape, recipe, halves),
         learned * (8 + state + (2 if halves else 0)) + (dora_work(shape, recipe) if recipe.dora else 0),
-        HOLES[machine.kind] * tokens * (kept + looks(shape, recipe, halves, length) + (12 if halves else 8) * shape.hidden),
+        HOLES[machine.kind] * tokens * (kept + looks(shape, recipe, halves, length)),
         scores(shape, machine, recipe.batch_size * max(1, length - 1), halves),
         learned * 4 + COPIES * learned * (4 + state),
     )
@@ -159,38 +157,33 @@ def weights(shape: Shape, recipe: Recipe, halves: bool) -> float:
 
 def layer(shape: Shape, recipe: Recipe, halves: bool) -> float:
     """Bytes that one layer keeps of one token for the way back."""
-    chosen, size = targets(recipe), 2 if halves else 4
-    norms = 4 * (4 * shape.hidden + shape.wide + shape.narrow)  # the norms count in full numbers
-    attention = size * 4 * shape.wide  # questions, keys and values for every head, and the answer
-    mlp = size * 3 * shape.mlp  # gate, gate after its bend, up
-    sizes = shape.sizes()
-    if halves:  # every adapter makes its own short copy of what goes in
-        copies = 2 * sum(sizes[name][0] for name in chosen)
-    else:  # what goes in is kept once for all that read it
-        read_once = (("q", "gate") if "gate" in chosen else ("q",)) + tuple(name for name in ("o", "down") if name in chosen)
-        copies = 4 * sum(sizes[name][0] for name in read_once)
-    dropped = 4 * sum(sizes[name][0] for name in chosen) if recipe.dropout else 0
-    dora = 2 * size * sum(sizes[name][1] for name in chosen) if recipe.dora else 0
-    return norms + attention + mlp + copies + dropped + dora + size * recipe.rank * len(chosen)
+    chosen, size, sizes = targets(recipe), 2 if halves else 4, shape.sizes()
+    stream = (6 if "gate" in chosen else 5) * shape.hidden  # what goes into the four norms, and out of the first and third
+    attention = (
+        4 * shape.wide + 3 * shape.narrow
+    )  # questions and keys before and after their turn, values, answers of each conversation and of all
+    copied = 2 * shape.wide if shape.kv_heads > 1 else 0  # keys and values for every head
+    mlp = (4 if "down" in chosen else 3) * shape.mlp  # gate, gate after its bend, up, and their product
+    dropped = (6 if halves else 4) * sum(sizes[name][0] for name in chosen) if recipe.dropout else 0
+    return size * (stream + attention + copied + mlp + recipe.rank * len(chosen)) + dropped
 
 
 def looks(shape: Shape, recipe: Recipe, halves: bool, length: int) -> int:
-    """Bytes a token's row of who may look at whom takes: each layer that looks back over a window keeps one."""
+    """Bytes a token's row of who may look at whom takes where attention keeps it, for each layer and head."""
     table = shape.heads * (8 if halves else 12) if shape.eager else 0
-    return (1 if recipe.four_bit else shape.layers) * length * ((2 if halves else 4) + table)
+    return (1 if recipe.four_bit else shape.layers) * length * table
 
 
 def dora_work(shape: Shape, recipe: Recipe) -> float:
-    """Bytes that the largest projection takes while DoRA measures it: a square table, and the weights several times over in full numbers."""
-    return max(6 * a * a + 18 * a * b for a, b in (shape.sizes()[name] for name in targets(recipe)))
+    """Bytes that DoRA takes beside its adapter: the largest projection out of its 4 bits while it is measured, and every row's length twice."""
+    sizes = [shape.sizes()[name] for name in targets(recipe)]
+    return (2 * max(a * b for a, b in sizes) if recipe.four_bit else 0) + 8 * shape.layers * sum(b for _, b in sizes)
 
 
 def scores(shape: Shape, machine: Machine, tokens: int, halves: bool) -> float:
-    """Bytes of the loss where it is largest: on the way back, beside everything that is kept."""
-    size = min(tokens, TILE_TOKENS) * min(TILE, shape.vocabulary)
-    if machine.kind == "cuda":
-        return size * 2 + 8 * tokens * shape.hidden
-    return size * (TILE_BYTES if halves else TILE_BYTES_FULL)
+    """Bytes of the loss where it is largest: a tile of scores, and what is kept of every token until the way back."""
+    tile = min(TILES[machine.kind], tokens * shape.vocabulary)
+    return tile * TILE_BYTES + tokens * shape.hidden * (10 if halves else 12)
 
 
 def verdict(need: float, machine: Machine) -> Verdict:
@@ -200,14 +193,16 @@ def verdict(need: float, machine: Machine) -> Verdict:
     return "fits" if need <= machine.free * ROOM else "tight"
 
 
-PASSES = 34  # how often the loss reads or writes each score, there and back
+LEARNED = 0.5  # of all tokens: the replies
+PASSES = 14  # how often the loss reads or writes each score of a learned token, there and back
 OVERHEAD = 2.1  # what is neither a product of matrices nor the loss: norms, attention, adapters, the optimiser
+DORA = 1.15  # times as long, with rows measured once a step
 
 
 def seconds(shape: Shape, recipe: Recipe, speed: Speed, halves: bool, tokens: float) -> float:
     """Estimated seconds for so many tokens, there and back, from the two-second measurement."""
     body = (6 if recipe.four_bit else 4) * shape.body + 6 * adapter_size(shape, recipe)
-    head = 2 * shape.embedding
+    learned = 1.0 if recipe.learn == "everything" else LEARNED
     fast = speed.matmul if halves else speed.matmul_full
-    a_token = (body + 2 * head) / fast + head / speed.matmul_full + PASSES * 4 * shape.vocabulary / speed.stream
-    return tokens * a_token * OVERHEAD * (2.2 if recipe.dora else 1)
+    a_token = (body + 4 * learned * shape.embedding) / fast + learned * PASSES * 4 * shape.vocabulary / speed.stream
+    return tokens * a_token * OVERHEAD * (DORA if recipe.dora else 1)

@@ -86,5 +86,12 @@ def model(folder: Path, four_bit: bool = False, full: bool = False) -> PreTraine
         raise StudioError(
             f"The model in “{folder.name}” can't be read: {str(error).splitlines()[0]}. Nothing you wrote is touched. Fetch it again or choose another."
         ) from error
+    loaded.get_output_embeddings().register_forward_pre_hook(_straight)
     # Of several processes on one machine each has a card of its own.
     return loaded.eval() if four_bit else loaded.to(f"cuda:{team.place()}" if place.name == "cuda" else place.name).eval()
+
+
+def _straight(head: torch.nn.Module, given: tuple[torch.Tensor]) -> tuple[torch.Tensor]:
+    """The last tokens of longer rows, laid out as if they were alone: over anything else PyTorch copies a frozen head of 262,144 words first."""
+    (hidden,) = given
+    return (hidden.reshape(-1, hidden.shape[-1]).view(hidden.shape),)

@@ -89,7 +89,7 @@ def prepare(folder: Path, reporter: Reporter) -> Lesson:
     tokenizer = loader.tokenizer(Path(spec["model_path"]))
     lesson = Lesson(
         folder, reporter, spec, asked, persona.from_dict(spec["persona"], "spec.json").system, tokenizer,
-        loader.dialect(Path(spec["model_path"]), tokenizer), [], [], dataset.whose(text),
+        loader.dialect(Path(spec["model_path"]), tokenizer), [], [], whose=dataset.whose(text),
     )  # fmt: skip
     lesson.train = _sources(parts.train, lesson)
     if asked.learn == "everything":  # unseen conversations are scored by replies alone all the same, so that lessons can be compared

@@ -16,11 +16,10 @@ import torch
 from datasets import Dataset
 from transformers import set_seed
 from trl import SFTConfig, SFTTrainer
-from trl.trainer.sft_trainer import DataCollatorForLanguageModeling
 
 from studio.domain import ladder, progress
 from studio.domain.errors import StudioError
-from studio.engine import continuer, copies, knobs, ledger, loader, team
+from studio.engine import continuer, copies, core, knobs, ledger, loader, team
 from studio.engine.encoder import Row
 from studio.engine.material import Lesson, cut, filled, losses, prepare
 from studio.engine.reporter import Again, Reporter, run
@@ -85,11 +84,11 @@ def share(batch: int, accumulation: int, processes: int) -> tuple[int, int]:
 class Collator:
     """Makes batches, and counts the tokens it has put into them."""
 
-    def __init__(self, padding: int) -> None:
+    def __init__(self, model: Any, padding: int) -> None:
         self.tokens = 0
-        self._plain = DataCollatorForLanguageModeling(pad_token_id=padding)
+        self._plain = core.collator(model, padding)
 
-    def __call__(self, examples: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
+    def __call__(self, examples: list[dict[str, Any]]) -> dict[str, Any]:
         """One batch."""
         self.tokens += sum(len(example["input_ids"]) for example in examples)
         return self._plain(examples)
@@ -101,10 +100,10 @@ def build(lesson: Lesson, plan: ladder.Plan, model: Any, resumed: copies.Copy | 
     set_seed(recipe.seed)
     group = recipe.batch_size * recipe.accumulation
     rows = cut(lesson.train, recipe.max_length)
-    collator = Collator(lesson.tokenizer.pad_token_id)
+    collator = Collator(model, lesson.tokenizer.pad_token_id)
     watch = Watch(lesson, cut(lesson.validation, lesson.asked.max_length), -(-len(rows) // group), resumed, lambda: collator.tokens)
-    trainer = SFTTrainer(
-        model=model,
+    trainer = core.trainer(
+        model,
         args=configure(lesson, plan),
         train_dataset=Dataset.from_list([_example(row) for row in filled(rows, group, lesson.tokenizer.bos_token_id)]),
         data_collator=collator,
@@ -113,7 +112,7 @@ def build(lesson: Lesson, plan: ladder.Plan, model: Any, resumed: copies.Copy | 
         callbacks=[watch],
     )
     continuer.pick_up(trainer.model, lesson.folder, lesson.spec)
-    watch.try_longest = lambda: try_longest(trainer, rows, collator)
+    watch.try_longest = lambda: try_longest(trainer, rows)
     return trainer, watch
 
 
@@ -121,15 +120,16 @@ def _example(row: Row) -> dict[str, list[int]]:
     return {"input_ids": row.ids, "labels": row.labels}
 
 
-def try_longest(trainer: SFTTrainer, rows: list[Row], collator: Collator) -> None:
+def try_longest(trainer: SFTTrainer, rows: list[Row]) -> None:
     """Run the longest rows forward and backward once, as a batch, and forget the gradients: what does not fit fails now and not in an hour."""
+    unshared = core.collator(trainer.model, trainer.processing_class.pad_token_id, share=False)
     longest = sorted(rows, key=lambda row: -len(row.ids))[: trainer.args.per_device_train_batch_size]
-    batch = collator([_example(row) for row in longest])
+    batch = unshared([_example(row) for row in longest])
     with trainer.accelerator.no_sync(trainer.model_wrapped):
         trainer.training_step(trainer.model_wrapped, batch, torch.tensor(sum(row.learned for row in longest)))
     trainer.model.zero_grad()
     trainer._metrics["train"].clear()
-    collator.tokens = trainer._total_train_tokens = 0
+    trainer._total_train_tokens = 0
     set_seed(trainer.args.seed)  # chance used up here must not change the lesson
 
 

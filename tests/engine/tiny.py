@@ -15,7 +15,11 @@ from transformers import (
     Gemma3Config,
     Gemma3ForCausalLM,
     Gemma3ForConditionalGeneration,
+    Gemma3nForCausalLM,
+    Gemma3nTextConfig,
     Gemma3TextConfig,
+    Gemma4ForCausalLM,
+    Gemma4TextConfig,
     GemmaConfig,
     GemmaForCausalLM,
     PreTrainedTokenizerFast,
@@ -91,6 +95,14 @@ def model(family: str, vocab: int, **other: object) -> torch.nn.Module:
         made = Gemma2ForCausalLM(Gemma2Config(**_SIZES | sizes | other))
     elif family == "gemma3":
         made = Gemma3ForCausalLM(Gemma3TextConfig(**_gemma3(vocab) | other))
+    elif family == "gemma3n":
+        sizes = {"vocab_size": vocab, "vocab_size_per_layer_input": vocab, "num_hidden_layers": 5, "sliding_window": 16, "layer_types": _pattern(5, 3), "final_logit_softcapping": 5.0,
+                 "hidden_size_per_layer_input": 8, "altup_num_inputs": 3, "num_kv_shared_layers": 2, "laurel_rank": 6, "activation_sparsity_pattern": [0.9, 0.0, 0.0, 0.0, 0.0]}  # fmt: skip
+        made = Gemma3nForCausalLM(Gemma3nTextConfig(**_SIZES | sizes | other))
+    elif family == "gemma4":
+        sizes = {"vocab_size": vocab, "vocab_size_per_layer_input": vocab, "num_hidden_layers": 6, "sliding_window": 16, "layer_types": _pattern(6, 3), "final_logit_softcapping": 5.0,
+                 "hidden_size_per_layer_input": 8, "num_kv_shared_layers": 3, "global_head_dim": 48}  # fmt: skip
+        made = Gemma4ForCausalLM(Gemma4TextConfig(**_SIZES | sizes | other))
     else:
         vision = SiglipVisionConfig(
             hidden_size=16, intermediate_size=16, num_hidden_layers=1, num_attention_heads=2, image_size=28, patch_size=14

@@ -1,0 +1,150 @@
+"""Several conversations in one row: no padding is computed, and none sees another.
+
+The attention is PyTorch's own, one conversation at a time, so that neither a square mask over the whole row is built nor its empty part multiplied.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor
+from transformers import AttentionInterface, PretrainedConfig, PreTrainedModel
+from transformers.integrations.sdpa_attention import repeat_kv
+
+from studio.engine.encoder import IGNORED
+
+NAME = "conversations"  # of this attention, where transformers looks it up
+LEAST = 8  # tokens that all begin with, to be worth a place of their own
+LARGEST = 1 << 25  # scores of one conversation that are held at once
+plain = torch.nn.functional.scaled_dot_product_attention
+
+
+def joined(examples: Sequence[dict[str, list[int]]], share: bool = True) -> dict[str, Any]:
+    """Rows end to end as one: token ids, labels and places of each (1, tokens), and `lengths`: of what all begin with, then of what follows in each.
+
+    What all begin with (the scene, mostly) is there once, if `share`: nobody looks ahead, so it is the same for all, and its gradient is the sum of
+    theirs. A row that learns nothing adds nothing and is left out. No row learns its first token.
+    """
+    rows = [(each["input_ids"], [IGNORED, *each["labels"][1:]]) for each in examples]
+    rows = [row for row in rows if any(label != IGNORED for label in row[1])] or rows[:1]
+    first = beginning(rows) if share else 0
+    pieces = [
+        ([*range(first)], *(part[:first] for part in rows[0])),
+        *(([*range(first, len(row[0]))], *(part[first:] for part in row)) for row in rows),
+    ]
+    places, ids, labels = (torch.tensor([[number for part in parts for number in part]]) for parts in zip(*pieces, strict=True))
+    return {"input_ids": ids, "labels": labels, "position_ids": places, "lengths": [len(ids) for _, ids, _ in pieces]}
+
+
+def beginning(rows: Sequence[tuple[list[int], list[int]]]) -> int:
+    """How many tokens all rows begin with, as far as none of them is learned, nor the one after; 0 where it isn't worth the splitting."""
+    if len(rows) < 2:
+        return 0
+    quiet = min(next(n for n, label in enumerate([*labels, 0]) if label != IGNORED) for _, labels in rows) - 1
+    same = next((n for n, tokens in enumerate(zip(*(ids for ids, _ in rows), strict=False)) if len(set(tokens)) > 1), quiet)
+    return found if (found := min(same, quiet)) >= LEAST else 0
+
+
+def attend(
+    module: torch.nn.Module,
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    attention_mask: Tensor | None,
+    dropout: float = 0.0,
+    scaling: float | None = None,
+    sliding_window: int | None = None,
+    **told: Any,
+) -> tuple[Tensor, None]:
+    """Causal attention inside each conversation of a packed row.
+
+    `query` (1, heads, tokens, size), `key` and `value` (1, kv heads, tokens, size); `told["lengths"]` as in `joined`.
+    Returns (1, tokens, heads, size).
+    """
+    heads, out = query.shape[1], []
+    queries, keys, values = (whole.split(told["lengths"], dim=2) for whole in (query, key, value))
+    for number, (q, k, v) in enumerate(zip(queries, keys, values, strict=True)):
+        if not q.shape[2]:
+            continue
+        if number and keys[0].shape[2]:
+            k, v = torch.cat([keys[0], k], 2), torch.cat([values[0], v], 2)
+        seen = visible(q.shape[2], k.shape[2], sliding_window, q.device)
+        if q.device.type == "cpu" and not dropout and q.shape[2] * k.shape[2] * heads <= LARGEST:
+            answer = _Attention.apply(q, k, v, seen, q.shape[-1] ** -0.5 if scaling is None else scaling)  # type: ignore[no-untyped-call]
+        else:
+            answer = plain(q.contiguous(), wide(k, heads), wide(v, heads), seen, dropout, is_causal=seen is None, scale=scaling)
+        out.append(answer.transpose(1, 2))
+    return torch.cat(out, 1), None
+
+
+class _Attention(torch.autograd.Function):
+    """PyTorch's attention, with a way back by plain products: its own takes twice as long on a processor. Keeps questions, keys and values only."""
+
+    @staticmethod
+    def forward(ctx: Any, q: Tensor, k: Tensor, v: Tensor, seen: Tensor | None, scale: float) -> Tensor:
+        ctx.save_for_backward(q, k, v)
+        ctx.seen, ctx.scale = seen, scale
+        return plain(q, wide(k, q.shape[1]), wide(v, q.shape[1]), seen, is_causal=seen is None, scale=scale)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor, Tensor, None, None]:
+        q, k, v = ctx.saved_tensors
+        here, there, group = q.shape[2], k.shape[2], q.shape[1] // k.shape[1]
+        hidden = ~(causal(here, there, None, q.device) if ctx.seen is None else ctx.seen)[:, None]
+        parts = [
+            _back(*(whole[0, n * group : (n + 1) * group].transpose(0, 1) for whole in (q, grads[0])), k[0, n], v[0, n], hidden, ctx.scale)
+            for n in range(k.shape[1])
+        ]
+        for_q, for_k, for_v = zip(*parts, strict=True)
+        return torch.cat(for_q, 1).transpose(0, 1)[None], torch.stack(for_k)[None], torch.stack(for_v)[None], None, None
+
+
+def _back(q: Tensor, out: Tensor, k: Tensor, v: Tensor, hidden: Tensor, scale: float) -> tuple[Tensor, Tensor, Tensor]:
+    """Gradients of the questions `q` (here, heads, size) that share keys and values `k`, `v` (there, size), from those of the answers `out`."""
+    asked, rows, size = q.shape[:2], q.reshape(-1, q.shape[-1]), (*q.shape[:2], k.shape[0])
+    scores = (rows.float() @ k.float().T).mul_(scale).view(size).masked_fill_(hidden, -torch.inf)
+    shares = scores.softmax(-1).view(-1, k.shape[0])
+    out = out.reshape(rows.shape)
+    for_v = shares.to(out.dtype).T @ out
+    pull = (out @ v.T).float()
+    pull = pull.sub_((pull * shares).sum(-1, keepdim=True)).mul_(shares).mul_(scale).to(q.dtype)
+    return (pull @ k).view(*asked, -1), pull.T @ rows, for_v
+
+
+def wide(kept: Tensor, heads: int) -> Tensor:
+    """Keys or values for every head."""
+    return repeat_kv(kept, heads // kept.shape[1])
+
+
+def visible(asking: int, there: int, size: int | None, device: torch.device) -> Tensor | None:
+    """As `causal`, but None where that is what PyTorch means by causal."""
+    return None if asking == there and (not size or there <= size) else causal(asking, there, size, device)
+
+
+def causal(asking: int, there: int, size: int | None, device: torch.device) -> Tensor:
+    """Which of the tokens that are there the last ones see, (asking, there): oneself and those before, in a sliding layer `size` - 1 of them."""
+    places = torch.arange(there, device=device)
+    back = places[there - asking :, None] - places
+    return (back >= 0) & (back < (size or there))
+
+
+AttentionInterface.register(NAME, attend)
+
+
+def suits(config: PretrainedConfig) -> bool:
+    """Whether this attention is the model's own: Gemma 2 bends its scores, which PyTorch's can't, and a model that encodes looks ahead."""
+    text = config.get_text_config()
+    return not getattr(text, "attn_logit_softcapping", None) and getattr(text, "use_bidirectional_attention", None) not in (True, "all")
+
+
+@contextmanager
+def packed(model: PreTrainedModel) -> Iterator[None]:
+    """Inside, the model's attention reads packed rows; outside it is what it was."""
+    text = model.config.get_text_config()
+    before = text._attn_implementation
+    text._attn_implementation = NAME
+    try:
+        yield
+    finally:
+        text._attn_implementation = before
