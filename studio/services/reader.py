@@ -61,13 +61,14 @@ class Reader:
     def read(self, persona_id: str, model_id: str | None) -> Reading:
         """What the checks find now. `model_id`: the model to count with; None where there is none. Raises NotFound, NotReady."""
         wanted = (persona_id, model_id)
+        if self._readings.get(wanted, (-1,))[0] != self._library.stamp():
+            give_back()  # a file that was just brought in is gone by now, though somebody else may be reading already
         with self._lock:
             self._model = model_id
             stamp = self._library.stamp()
             known = self._readings.get(wanted)
             if known and known[0] == stamp:
                 return known[1]
-            give_back()
             with much_made():
                 reading = self._read(persona_id, model_id)
             give_back()
@@ -91,6 +92,7 @@ class Reader:
         with ThreadPoolExecutor(1, "tokens") as aside:  # the tokenizer works on other cores while the words are looked at
             counted = aside.submit(self._counts, form, uncounted)
             shown = desk.seen(persona, conversations, notes)
+            give_back()
             alike = twins(conversations, notes)
             for c, count in zip(uncounted, counted.result(), strict=True):
                 notes.put(c, COUNT, form, count)
