@@ -124,7 +124,7 @@ def _sha256(file: BinaryIO) -> str:
 def is_wanted(name: str) -> bool:
     """Whether a file of a repository belongs to the model."""
     folder, _, file = name.rpartition("/")
-    return folder in FOLDERS and file.endswith(WANTED)
+    return folder in FOLDERS and file.endswith(WANTED) and "\\" not in file  # Windows would take that for a folder
 
 
 def main() -> None:

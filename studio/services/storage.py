@@ -75,6 +75,8 @@ def _beginning(path: Path, size: int) -> Iterator[bytes]:
         with path.open("rb") as file:
             while size:
                 piece = file.read(min(size, PIECE))
+                if not piece:  # somebody else has cut it off in this moment
+                    raise OSError(errno.EIO, "it was changed while it was read", str(path))
                 size -= len(piece)
                 yield piece
 

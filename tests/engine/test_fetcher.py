@@ -129,7 +129,16 @@ def test_what_belongs_to_a_model_is_fetched(name):
 
 
 @pytest.mark.parametrize(
-    "name", ["pytorch_model.bin", "onnx/config.json", "2_Dense/pytorch_model.bin", "2_Dense/more/config.json", ".gitattributes"]
+    "name",
+    [
+        "pytorch_model.bin",
+        "onnx/config.json",
+        "2_Dense/pytorch_model.bin",
+        "2_Dense/more/config.json",
+        ".gitattributes",
+        "..\\config.json",
+        "../config.json",
+    ],
 )
 def test_nothing_else_is_fetched(name):
     assert not fetcher.is_wanted(name)

@@ -5,6 +5,7 @@ import os
 
 import pytest
 
+from studio.domain.errors import StudioError
 from studio.services import storage
 
 
@@ -32,3 +33,17 @@ def test_what_breaks_off_leaves_the_file_as_it_was(tmp_path):
     with pytest.raises(ZeroDivisionError):
         storage.rewrite(path, broken())
     assert [(one.name, one.read_bytes()) for one in tmp_path.iterdir()] == [("file", b"old")]
+
+
+def test_a_file_that_somebody_cuts_off_meanwhile_is_an_error_and_no_endless_wait(tmp_path):
+    path = tmp_path / "file"
+    path.write_bytes(b"abcdef")
+
+    def pieces():
+        yield b"abc"
+        path.write_bytes(b"a")  # another program, before what is the same is read again
+        yield b"dxf"
+
+    with pytest.raises(StudioError):
+        storage.rewrite(path, pieces())
+    assert [(one.name, one.read_bytes()) for one in tmp_path.iterdir()] == [("file", b"a")]
