@@ -17,6 +17,7 @@ SMALL_MASTER = 2_000_000_000  # bytes; up to here an exact F32 file is made firs
 # type -> (weights in a block, bytes of a block)
 _BLOCKS = {"F32": (1, 4), "F16": (1, 2), "BF16": (1, 2), "Q8_0": (32, 34), "Q5_0": (32, 22), "Q4_K": (256, 144), "Q6_K": (256, 210)}
 _FALLBACK = {"Q4_K": "Q5_0", "Q6_K": "Q8_0", "Q8_0": "F16", "Q5_0": "F16"}  # for rows that don't fill whole blocks
+_KEPT = ("altup", "laurel", "per_layer_model_proj")  # not made smaller by llama.cpp's quantizer
 _TOKEN = 26  # bytes a token takes in the file's own dictionary: length, about 10 letters, score, type
 _HEADER = 8192
 
@@ -35,7 +36,7 @@ def of(shape: Architecture, vocabulary: int, kind: FileKind) -> int:
 
 def stored_as(name: str, size: tuple[int, ...], kind: FileKind, shape: Architecture) -> str:
     """ggml's name for the type a tensor gets in a file of this kind."""
-    if len(size) == 1:
+    if len(size) == 1 or "altup_correct_coef" in name or "altup_predict_coef" in name:  # a few numbers each: llama.cpp keeps them whole
         return "F32"
     chosen = _mixture(name, shape) if kind == "Q4_K_M" else kind
     while size[-1] % _BLOCKS[chosen][0]:
@@ -46,6 +47,8 @@ def stored_as(name: str, size: tuple[int, ...], kind: FileKind, shape: Architect
 def _mixture(name: str, shape: Architecture) -> str:
     if name == ("token_embd.weight" if shape.tied else "output.weight"):
         return "Q6_K"
+    if any(part in name for part in _KEPT):
+        return "BF16"
     if "attn_v" in name or "ffn_down" in name:
         n, edge = int(name.split(".")[1]), shape.layers // 8
         generous = n < edge or n >= 7 * shape.layers // 8 or (n - edge) % 3 == 2

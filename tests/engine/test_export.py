@@ -10,50 +10,28 @@ from studio.engine import player
 from studio.engine.exporter import export
 from studio.engine.reporter import Reporter, Stopped
 from tests.engine import tiny
+from tests.engine.zoo import PROMPTS, ZOO, made, order
 
 needs_engine = pytest.mark.skipif(not (player.present() or os.environ.get("CI")), reason="llama-cpp-python is not installed")
-PROMPTS = ["what happens when it rains?", 'tell me """ a story <end_of_turn> FROM x']
-PATTERNS = {"alpha_pattern": {"q_proj": 3, r"1\.self_attn\.v_proj": 20}, "rank_pattern": {"down_proj": 4}}
-ADAPTERS = {
-    "gemma": PATTERNS,
-    "gemma2": {"use_rslora": True, **PATTERNS},
-    "gemma3": {"use_dora": True, "use_rslora": True},
-    "gemma3-pictures": {"use_rslora": True},
-}
 
 
 @pytest.fixture(scope="module")
 def models(tmp_path_factory):
-    """Family -> (model folder, adapter folder)."""
-    root = tmp_path_factory.mktemp("models")
-    made = {}
-    for family, settings in ADAPTERS.items():
-        base = tiny.folder(root / family, family, extra_rows=3)
-        made[family] = (base, tiny.adapter(root / f"{family}-adapter", base, **settings))
-    return made
+    """(model folder, adapter folder) of a variant, made once."""
+    root, ready = tmp_path_factory.mktemp("models"), {}
 
+    def find(name):
+        if name not in ready:
+            ready[name] = ZOO[name].make(root / name)
+        return ready[name]
 
-def order(folder, pair, kind, **other):
-    folder.mkdir(exist_ok=True)
-    spec = {
-        "kind": "export", "persona_id": "b", "persona": {"name": "Biscuit", "system": "You are Biscuit.\n\nBe kind."}, "model_path": str(pair[0]),
-        "adapter": str(pair[1]) if pair[1] else None, "model": "tiny", "file": kind, "name": "biscuit", "prompts": PROMPTS, "created": 0,
-    } | other  # fmt: skip
-    (folder / "spec.json").write_text(json.dumps(spec), "utf-8")
-    return folder
-
-
-def made(folder, pair, kind, **other):
-    """The result of an export, run here."""
-    export(order(folder, pair, kind, **other), Reporter(folder))
-    assert not list(folder.glob("*.part"))
-    return json.loads((folder / "result.json").read_text("utf-8"))
+    return find
 
 
 @needs_engine
-@pytest.mark.parametrize("family", ADAPTERS)
-def test_the_exact_file_computes_what_the_app_computes(models, family, tmp_path):
-    result = made(tmp_path, models[family], "F32")
+@pytest.mark.parametrize("variant", ZOO)
+def test_the_exact_file_computes_what_the_app_computes(models, variant, tmp_path):
+    result = made(tmp_path, models(variant), "F32")
     assert result["nmse_f32"] <= 1e-5
     assert result["greedy_matches"] == result["greedy_prompts"] == len(PROMPTS)
     assert [check["ok"] for check in result["checks"]][:3] == [True] * 3
@@ -67,12 +45,12 @@ def test_the_exact_file_computes_what_the_app_computes(models, family, tmp_path)
 @needs_engine
 @pytest.mark.parametrize(("kind", "limit"), [("F16", 1e-4), ("BF16", 1e-3), ("Q8_0", 1e-2), ("Q4_K_M", 0.3)])
 def test_smaller_files_are_measured_and_sized_and_claim_no_more_than_is_true(models, kind, limit, tmp_path):
-    result = made(tmp_path, models["gemma2"], kind)
+    result = made(tmp_path, models("gemma2"), kind)
     assert result["nmse_f32"] <= 1e-5
     assert result["nmse_file"] <= limit
     same = sum(answer["app"] == answer["file"] for answer in result["answers"])
     assert (result["checks"][certificate.ANSWERS]["ok"] is True) == (same == len(PROMPTS))
-    shape = architecture.read(json.loads((models["gemma2"][0] / "config.json").read_text("utf-8")))
+    shape = architecture.read(json.loads((models("gemma2")[0] / "config.json").read_text("utf-8")))
     # A tiny file is mostly its dictionary and keys, so a few kilobytes are many percent.
     assert abs(sizes.of(shape, len(tiny.tokenizer()), kind) - result["bytes"]) < 8000
 
@@ -80,14 +58,14 @@ def test_smaller_files_are_measured_and_sized_and_claim_no_more_than_is_true(mod
 @needs_engine
 def test_the_plain_model_can_be_exported_too_and_the_terminal_stays_quiet(models, tmp_path, capfd):
     capfd.readouterr()
-    assert made(tmp_path, (models["gemma"][0], None), "F32")["nmse_f32"] <= 1e-5
+    assert made(tmp_path, (models("gemma")[0], None), "F32")["nmse_f32"] <= 1e-5
     said = capfd.readouterr()
     assert "llama" not in said.err + said.out
     assert "llama" in (tmp_path / "log.txt").read_text("utf-8")
 
 
 def test_a_stop_leaves_nothing_behind(models, tmp_path):
-    folder = order(tmp_path, models["gemma"], "F16")
+    folder = order(tmp_path, models("gemma"), "F16")
     reporter = Reporter(folder)
     (folder / "stop").touch()
     (folder / "biscuit-F16.gguf.part").write_bytes(b"left over from a killed run")
