@@ -2,12 +2,17 @@
 
 import json
 import os
+import shutil
 
 import pytest
+import torch
+from gguf import GGUFReader
+from safetensors.torch import load_file, save_file
 
 from studio.domain import architecture, certificate, sizes
-from studio.engine import player
-from studio.engine.exporter import export
+from studio.engine import player, writer
+from studio.engine.exporter import export, plan_of
+from studio.engine.merger import Merger
 from studio.engine.reporter import Reporter, Stopped
 from tests.engine import tiny
 from tests.engine.zoo import PROMPTS, ZOO, made, order
@@ -31,15 +36,59 @@ def models(tmp_path_factory):
 @needs_engine
 @pytest.mark.parametrize("variant", ZOO)
 def test_the_exact_file_computes_what_the_app_computes(models, variant, tmp_path):
-    result = made(tmp_path, models(variant), "F32")
+    prompts = PROMPTS[: 1 if variant == "gemma3n" else 2]  # its twenty-two layers take their time
+    result = made(tmp_path, models(variant), "F32", prompts=prompts)
     assert result["nmse_f32"] <= 1e-5
-    assert result["greedy_matches"] == result["greedy_prompts"] == len(PROMPTS)
+    assert result["greedy_matches"] == result["greedy_prompts"] == len(prompts)
     assert [check["ok"] for check in result["checks"]][:3] == [True] * 3
     assert result["checks"][certificate.STOP]["ok"] in (True, None)  # random weights may never end an answer
     assert [check["title"] for check in result["checks"]] == [title for title, _ in certificate.TITLES[:4]]
     assert [(answer["prompt"], answer["file"]) for answer in result["answers"]] == [(a["prompt"], a["app"]) for a in result["answers"]]
     assert (tmp_path / "biscuit-F32.gguf").stat().st_size == result["bytes"]
     assert "FROM ./biscuit-F32.gguf" in (tmp_path / "Modelfile").read_text("utf-8")
+
+
+def as_google_keeps_it(base, into, rows):
+    """The same model inside one that also sees: keys and values for layers that use none, and a short table of what layers are told."""
+    config = json.loads((base / "config.json").read_text("utf-8"))
+    weights = {name: weight for shard in base.glob("*.safetensors") for name, weight in load_file(shard).items()}
+    for layer in range(config["num_hidden_layers"] - config["num_kv_shared_layers"], config["num_hidden_layers"]):
+        for part in ("k_proj", "v_proj", "k_norm"):
+            weights[f"model.layers.{layer}.self_attn.{part}.weight"] = weights[f"model.layers.0.self_attn.{part}.weight"].clone()
+    table = "model.embed_tokens_per_layer.weight"
+    weights[table] = weights[table][:rows].clone()
+    inside = {name.replace("model.", "model.language_model.", 1): weight for name, weight in weights.items()}
+    into.mkdir()
+    save_file(
+        inside | {"model.vision_tower.weight": torch.ones(2, 2), "model.embed_audio.weight": torch.ones(2, 2)}, into / "model.safetensors"
+    )
+    (into / "config.json").write_text(
+        json.dumps({"model_type": config["model_type"].removesuffix("_text"), "text_config": config}), "utf-8"
+    )
+    for name in ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja"):
+        shutil.copy(base / name, into / name)
+    return into
+
+
+@pytest.mark.parametrize("family", ["gemma3n", "gemma4"])
+def test_a_folder_as_google_keeps_it_gives_the_same_file(models, family, tmp_path):
+    base, words = models(family)[0], len(tiny.tokenizer(family))
+    rows = words - 5 if family == "gemma3n" else words + 3
+    files = []
+    for folder in (base, as_google_keeps_it(base, tmp_path / "google", rows)):
+        plan, _ = plan_of("Biscuit", folder, None)
+        with Merger(folder, None) as merger:
+            writer.write(plan, merger, "BF16", tmp_path / "made.gguf", lambda share: None)
+        tensors = {tensor.name: tensor.data.copy() for tensor in GGUFReader(tmp_path / "made.gguf").tensors}
+        files.append((plan.shape, tensors))
+    (shape, ours), (other, google) = files
+    assert shape == other and set(ours) == set(google)
+    table = "per_layer_token_embd.weight"
+    if family == "gemma3n":  # what the table has no row for is told what token 0 is told, as transformers does
+        assert (google[table][rows:] == google[table][0]).all() and (google[table][:rows] == ours[table][:rows]).all()
+        google[table] = ours[table]
+    unread = {f"blk.{n}.{part}.weight" for n in (20, 21) for part in ("attn_k", "attn_v", "attn_k_norm")} if family == "gemma3n" else set()
+    assert all((ours[name] == google[name]).all() for name in set(ours) - unread)
 
 
 @needs_engine
