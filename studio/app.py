@@ -16,10 +16,11 @@ from fastapi.responses import FileResponse, PlainTextResponse, Response
 from fastapi.staticfiles import StaticFiles
 
 from studio import entrance, palette
-from studio.domain.errors import Busy, NotFound
+from studio.domain.errors import NotFound
 from studio.guard import Guard
-from studio.services.studio import Studio, assemble
+from studio.services.studio import Studio
 from studio.settings import Settings
+from studio.splash import Splash
 from studio.stream import OrderedStream
 from studio.tabs import assist, chat, export, home, past, prepare, train, write
 from studio.tabs.wiring import Pick, bind, html
@@ -111,22 +112,13 @@ def stamp(settings: Settings, persona_id: str, ink: str) -> str:
     return drawing.replace("<svg ", f'<svg style="{colours}" ', 1)
 
 
-def serve(settings: Settings, say: Callable[[str], None]) -> int:
-    """Run the studio until Ctrl-C; where another start was quicker, open that one. Returns the exit code."""
-    try:
-        studio = assemble(settings)
-    except Busy as error:
-        # Another start has the library and is not listening yet.
-        port = entrance.wait_for_running(settings, seconds=20)
-        if port is None:
-            say(str(error))
-            return 1
-        return entrance.lead_to(settings, port, say)
-    _write_log(settings)
+def serve(studio: Studio, door: socket.socket, splash: Splash, say: Callable[[str], None]) -> int:
+    """Run the studio behind its open door until Ctrl-C, from the moment it is ready in the splash's place. Returns the exit code."""
+    _write_log(studio.settings)
     gc.freeze()  # what was loaded to start with stays: nobody has to look for rubbish in it each time that much is made
     studio.reader.follow()
     try:
-        _run(studio, say)
+        _run(studio, door, splash, say)
     finally:
         studio.reader.close()
         studio.similar.close()
@@ -138,14 +130,14 @@ def serve(settings: Settings, say: Callable[[str], None]) -> int:
     return 0
 
 
-def _run(studio: Studio, say: Callable[[str], None]) -> None:
+def _run(studio: Studio, door: socket.socket, splash: Splash, say: Callable[[str], None]) -> None:
     settings = studio.settings
-    door = entrance.listen(settings.port)
     port, key = door.getsockname()[1], entrance.secret(settings)
     guarded = Guard(OrderedStream(web(studio, port, key)), port, key, settings.token)
     # Forwarding headers are not believed. A page that stays open holds its connection; closing does not wait for it.
     config = uvicorn.Config(guarded, log_config=None, proxy_headers=False, server_header=False, ws="none", timeout_graceful_shutdown=1)
     server = _Announced(config, lambda: _opened(settings, port, say))
+    splash.close()
     try:
         server.run(sockets=[door])
     except KeyboardInterrupt:
@@ -161,8 +153,6 @@ def _opened(settings: Settings, port: int, say: Callable[[str], None]) -> None:
     )
     if not settings.token:
         say("Started without a token: every program and every person on this computer can open it.")
-    if settings.browser:
-        entrance.open_browser(settings, port)
 
 
 class _Announced(uvicorn.Server):

@@ -9,8 +9,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from studio import doctor, entrance, line, porter, settings
-from studio.domain.errors import NotFound, StudioError
+from studio.domain.errors import Busy, NotFound, StudioError
 from studio.services.studio import Studio, assemble
+from studio.splash import Splash
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -42,8 +43,19 @@ def start(options: argparse.Namespace) -> int:
     if port := entrance.running(chosen):
         return entrance.lead_to(chosen, port, _say)
     settle_environment(chosen.scratch)
-    # Only now: Gradio reads the environment while it is imported, and the other commands do not wait for it.
-    return importlib.import_module("studio.app").serve(chosen, _say)
+    try:
+        studio = assemble(chosen)
+    except Busy:
+        # Another start has the library and is not listening yet.
+        if port := entrance.wait_for_running(chosen, seconds=20):
+            return entrance.lead_to(chosen, port, _say)
+        raise
+    with entrance.listen(chosen.port) as door, Splash(door) as splash:
+        if chosen.browser:
+            entrance.secret(chosen)
+            entrance.open_browser(chosen, door.getsockname()[1])
+        # Only now: Gradio takes seconds, reads the environment while it is imported, and the other commands do not wait for it.
+        return importlib.import_module("studio.app").serve(studio, door, splash, _say)
 
 
 def settle_environment(scratch: Path) -> None:
