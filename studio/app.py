@@ -39,6 +39,9 @@ BRAND = (
 def page(studio: Studio) -> gr.Blocks:
     """The window: the cast on the cover band, and the six tabs."""
     with gr.Blocks(title="Persona Studio", fill_width=True, analytics_enabled=False, delete_cache=(3600, 86400)) as demo:
+        # Each handler has a queue of its own, so a long answer in Chat holds up nothing else; one at a time in it, so that an older answer never
+        # overtakes a newer one. Said first: later it would make the whole app anew.
+        demo.queue(max_size=64, default_concurrency_limit=1)
         with gr.Row(elem_id="band"):
             html(BRAND, elem_id="brand")
             persona = Pick([], label="Character", show_label=False, container=False, interactive=True, elem_id="cast")
@@ -50,9 +53,6 @@ def page(studio: Studio) -> gr.Blocks:
         new.click(None, None, None, js=home.PRESS_NEW)
     for event in demo.fns.values():
         event.api_visibility = "private"
-    # Each handler has a queue of its own, so a long answer in Chat holds up nothing else; one at a time in it, so that an older answer never
-    # overtakes a newer one.
-    demo.queue(max_size=64, default_concurrency_limit=1)
     demo.state_session_capacity = 200
     return demo
 

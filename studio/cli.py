@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from studio import doctor, entrance, line, porter, settings
+from studio import doctor, entrance, line, porter, settings, stubs
 from studio.domain.errors import Busy, NotFound, StudioError
 from studio.services.studio import Studio, assemble
 from studio.splash import Splash
@@ -54,6 +54,7 @@ def start(options: argparse.Namespace) -> int:
         if chosen.browser:
             entrance.secret(chosen)
             entrance.open_browser(chosen, door.getsockname()[1])
+        stubs.leave_out()
         # Only now: Gradio takes seconds, reads the environment while it is imported, and the other commands do not wait for it.
         return importlib.import_module("studio.app").serve(studio, door, splash, _say)
 

@@ -47,7 +47,10 @@ i::after{content:'';display:block;width:30%;height:100%;border-radius:3px;backgr
 
 def page() -> bytes:
     """The page, in the colours of the studio."""
-    pairs = {**{name: NEUTRALS[name] for name in ("paper", "text", "text-2", "line")}, **{role: INKS["blue"][role] for role in ("ink", "deep")}}
+    pairs = {
+        **{name: NEUTRALS[name] for name in ("paper", "text", "text-2", "line")},
+        **{role: INKS["blue"][role] for role in ("ink", "deep")},
+    }
     light, dark = ("".join(f"--{name}:{pair[mode]};" for name, pair in pairs.items()) for mode in (0, 1))
     style = STYLE.replace("LIGHT", light).replace("DARK", dark)
     return (
@@ -57,11 +60,9 @@ def page() -> bytes:
     ).encode()
 
 
-_PAGE = page()
+PAGE = page()
 _DIGEST = base64.b64encode(hashlib.sha256(SCRIPT.encode()).digest()).decode()
-_POLICY = (
-    f"default-src 'none'; script-src 'sha256-{_DIGEST}'; style-src 'unsafe-inline'; img-src data:; connect-src 'self'; frame-ancestors 'none'"
-)
+_POLICY = f"default-src 'none'; script-src 'sha256-{_DIGEST}'; style-src 'unsafe-inline'; img-src data:; connect-src 'self'; frame-ancestors 'none'"
 
 
 class _Answer(BaseHTTPRequestHandler):
@@ -75,7 +76,7 @@ class _Answer(BaseHTTPRequestHandler):
         self.send_header("content-type", "text/html; charset=utf-8")
         self.end_headers()
         if asked == "/":
-            self.wfile.write(_PAGE)
+            self.wfile.write(PAGE)
 
     def log_message(self, format: str, *words: object) -> None:
         """Requests go unmentioned: the terminal is for people."""
