@@ -19,7 +19,7 @@ import time
 from pathlib import Path
 
 import psutil
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import BrowserContext, sync_playwright
 
 HERE = Path(__file__).resolve().parents[2]
 PORT = 7981
@@ -44,9 +44,9 @@ def command(ours: bool, home: Path) -> list[str]:
     return [sys.executable, str(HERE / "launch.py"), *words] if ours else [sys.executable, "-c", IMPORTS, *words]
 
 
-def one(browser: Browser, ours: bool, place: Path) -> dict[str, float]:
+def one(browser: BrowserContext, ours: bool, place: Path) -> dict[str, float]:
     """One start, in seconds since its process began."""
-    sent, page = place / "sent", browser.new_page(viewport={"width": 1440, "height": 900})
+    sent, page = place / "sent", browser.new_page()
     sent.unlink(missing_ok=True)
     (place / "tell.py").write_text(TELL)
     surroundings = {
@@ -82,7 +82,12 @@ def measure(rounds: int, program: str) -> dict[str, object]:
     """Medians of `rounds` starts of ours and of the peer, in turn."""
     found: dict[str, list[dict[str, float]]] = {"ours": [], "imports first": []}
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=program, args=["--no-sandbox", "--disable-background-networking"])
+        browser = driver.chromium.launch_persistent_context(
+            Path(folder) / "profile",
+            executable_path=program,
+            args=["--no-sandbox", "--disable-background-networking"],
+            viewport={"width": 1440, "height": 900},
+        )
         one(browser, True, Path(folder))  # makes the home, and brings every file into the system's memory
         for _ in range(rounds):
             for who, each in found.items():
