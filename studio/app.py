@@ -17,8 +17,8 @@ from fastapi.staticfiles import StaticFiles
 
 from studio import entrance, palette
 from studio.domain.errors import NotFound
-from studio.guard import Guard
-from studio.services.studio import Studio
+from studio.guard import HELLO, Guard
+from studio.services.studio import Studio, assemble
 from studio.settings import Settings
 from studio.splash import Splash
 from studio.stream import OrderedStream
@@ -60,7 +60,7 @@ def page(studio: Studio) -> gr.Blocks:
 def web(studio: Studio, port: int, key: str) -> FastAPI:
     """The server behind the guard: our own routes first, Gradio under everything else."""
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, max_body_size=LARGEST_REQUEST)
-    app.get("/studio/hello")(_hello(port, key))
+    app.get(HELLO)(_hello(port, key))
     app.get("/studio/avatar/{persona_id}")(_avatar(studio))
     for part in (write, assist, past):
         app.include_router(part.routes(studio), prefix="/studio")
@@ -112,10 +112,13 @@ def stamp(settings: Settings, persona_id: str, ink: str) -> str:
     return drawing.replace("<svg ", f'<svg style="{colours}" ', 1)
 
 
-def serve(studio: Studio, door: socket.socket, splash: Splash, say: Callable[[str], None]) -> int:
-    """Run the studio behind its open door until Ctrl-C, from the moment it is ready in the splash's place. Returns the exit code."""
-    _write_log(studio.settings)
-    gc.freeze()  # what was loaded to start with stays: nobody has to look for rubbish in it each time that much is made
+def serve(settings: Settings, door: socket.socket, splash: Splash, say: Callable[[str], None]) -> int:
+    """Run the studio behind its open door until Ctrl-C, from the moment it is ready in the splash's place.
+
+    Returns the exit code; raises Busy where another studio has the home.
+    """
+    studio = assemble(settings)
+    _write_log(settings)
     studio.reader.follow()
     try:
         _run(studio, door, splash, say)
@@ -137,6 +140,8 @@ def _run(studio: Studio, door: socket.socket, splash: Splash, say: Callable[[str
     # Forwarding headers are not believed. A page that stays open holds its connection; closing does not wait for it.
     config = uvicorn.Config(guarded, log_config=None, proxy_headers=False, server_header=False, ws="none", timeout_graceful_shutdown=1)
     server = _Announced(config, lambda: _opened(settings, port, say))
+    gc.freeze()  # what was loaded to start with stays: nobody has to look for rubbish in it each time that much is made
+    gc.enable()
     splash.close()
     try:
         server.run(sockets=[door])

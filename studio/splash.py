@@ -10,11 +10,12 @@ import threading
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
+from studio.entrance import proof
+from studio.guard import HELLO
 from studio.palette import INKS, NEUTRALS
 
-ASK = "/studio/hello"  # nothing behind it yet (204); the studio itself answers 200
 PATIENCE = 15.0  # seconds a connection may stay silent
 SCRIPT = """
 const look = async () => {
@@ -69,14 +70,22 @@ class _Answer(BaseHTTPRequestHandler):
     timeout = PATIENCE
 
     def do_GET(self) -> None:
-        asked = urlsplit(self.path).path
-        self.send_response(HTTPStatus.OK if asked == "/" else HTTPStatus.NO_CONTENT if asked == ASK else HTTPStatus.SERVICE_UNAVAILABLE)
+        status, body = self._answer()
+        self.send_response(status)
         for name, value in (("cache-control", "no-store"), ("content-security-policy", _POLICY), ("connection", "close")):
             self.send_header(name, value)
         self.send_header("content-type", "text/html; charset=utf-8")
         self.end_headers()
-        if asked == "/":
-            self.wfile.write(PAGE)
+        self.wfile.write(body)
+
+    def _answer(self) -> tuple[HTTPStatus, bytes]:
+        asked = urlsplit(self.path)
+        if asked.path == "/":
+            return HTTPStatus.OK, PAGE
+        if asked.path == HELLO:  # the studio itself will answer 200
+            nonce = parse_qs(asked.query).get("nonce", [""])[0]
+            return HTTPStatus.ACCEPTED, proof(self.server.key, self.server.server_address[1], nonce).encode()  # type: ignore[attr-defined, index]
+        return HTTPStatus.SERVICE_UNAVAILABLE, b""
 
     def log_message(self, format: str, *words: object) -> None:
         """Requests go unmentioned: the terminal is for people."""
@@ -84,6 +93,7 @@ class _Answer(BaseHTTPRequestHandler):
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
+    key = ""
 
     def handle_error(self, request: object, client_address: object) -> None:
         """A browser that hangs up is no fault."""
@@ -92,8 +102,9 @@ class _Server(ThreadingHTTPServer):
 class Splash:
     """Answers on a listening socket until `close`; the socket itself stays open, and who comes in between waits in it."""
 
-    def __init__(self, door: socket.socket) -> None:
+    def __init__(self, door: socket.socket, key: str) -> None:
         self._server = _Server(door.getsockname(), _Answer, bind_and_activate=False)
+        self._server.key = key
         self._server.socket.close()
         self._server.socket = door
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
