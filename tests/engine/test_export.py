@@ -39,11 +39,15 @@ def test_the_exact_file_computes_what_the_app_computes(models, variant, tmp_path
     prompts = PROMPTS[: 1 if variant == "gemma3n" else 2]  # its twenty-two layers take their time
     result = made(tmp_path, models(variant), "F32", prompts=prompts)
     assert result["nmse_f32"] <= 1e-5
-    assert result["greedy_matches"] == result["greedy_prompts"] == len(prompts)
-    assert [check["ok"] for check in result["checks"]][:3] == [True] * 3
+    assert [check["ok"] for check in result["checks"]][:2] == [True] * 2
+    # Word for word, but where random weights find two words equally likely: then the last digit chooses, on each processor in its own way.
+    same = result["greedy_matches"] == result["greedy_prompts"] == len(prompts)
+    assert result["checks"][certificate.ANSWERS]["ok"] is (True if same else None)
+    assert same or "equally likely" in result["checks"][certificate.ANSWERS]["sentence"]
     assert result["checks"][certificate.STOP]["ok"] in (True, None)  # random weights may never end an answer
     assert [check["title"] for check in result["checks"]] == [title for title, _ in certificate.TITLES[:4]]
-    assert [(answer["prompt"], answer["file"]) for answer in result["answers"]] == [(a["prompt"], a["app"]) for a in result["answers"]]
+    assert [answer["prompt"] for answer in result["answers"]] == prompts
+    assert sum(answer["file"] == answer["app"] for answer in result["answers"]) >= result["greedy_matches"]
     assert (tmp_path / "biscuit-F32.gguf").stat().st_size == result["bytes"]
     assert "FROM ./biscuit-F32.gguf" in (tmp_path / "Modelfile").read_text("utf-8")
 
