@@ -13,13 +13,14 @@ from studio.domain.modelfile import Modelfile
 from studio.services.library import Library
 from studio.services.models import Models
 
+CERTIFICATE = "certificate.json"  # its fields are told in studio/domain/examination.py
 DELIVERED = "ollama.json"
 WANTED = "wanted.json"  # beside a file that is to go to Ollama as soon as it is there
 
 
 @dataclass(frozen=True)
 class Made:
-    """A finished export: what was ordered, what came of it, and the name it has in Ollama once it was sent there."""
+    """A finished export: what was ordered, what came of it with its certificate, and the name it has in Ollama once it was sent there."""
 
     folder: Path
     spec: dict[str, Any]
@@ -51,10 +52,11 @@ def newest(library: Library, persona_id: str) -> Made | None:
 def _read(folder: Path) -> Made:
     result, sent = folder / "result.json", folder / DELIVERED
     delivered = json.loads(sent.read_text("utf-8"))["name"] if sent.is_file() else ""
+    proof = folder / CERTIFICATE  # files made by an earlier studio have what was checked in their result
     return Made(
         folder,
         json.loads((folder / "spec.json").read_text("utf-8")),
-        json.loads(result.read_text("utf-8")),
+        (json.loads(proof.read_text("utf-8")) if proof.is_file() else {}) | json.loads(result.read_text("utf-8")),
         result.stat().st_mtime,
         delivered,
         (folder / WANTED).exists(),

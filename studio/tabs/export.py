@@ -191,7 +191,8 @@ def _start(studio: Studio, persona_id: str, lesson: str | None, file: sizes.File
     try:
         studio.jobs.start("export", folder)
     except StudioError:
-        shutil.rmtree(folder)  # an order that was refused leaves nothing behind
+        if not any(folder.glob("*.part")):  # an order that was refused leaves nothing behind, but what was begun stays
+            shutil.rmtree(folder)
         raise
     return folder
 

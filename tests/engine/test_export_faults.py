@@ -2,13 +2,14 @@
 
 import json
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from gguf import GGUFReader, TokenType
 
-from studio.domain import gemma
-from studio.engine import certifier
+from studio.domain import examination, gemma
+from studio.domain.conversation import Turn
 from studio.engine.answerer import Answerer
 from studio.engine.certifier import Certifier
 from tests.engine import tiny
@@ -34,13 +35,14 @@ def good(pair, tmp_path_factory):
 @pytest.fixture(scope="module")
 def questions(pair):
     app = Answerer(*pair, gemma.GEMMA3, exact=True)
-    return Certifier(app, gemma.GEMMA3, "You are Biscuit.", ("what happens when it rains?",), 512, 8, lambda: None)
+    kept = ((Turn("0", "user", "is it bedtime?"), Turn("1", "model", "the quick brown fox jumps over the puddle by the gate")),)
+    return Certifier(app, gemma.GEMMA3, "You are Biscuit.", ("what happens when it rains?",), 512, 8, lambda: None, kept)
 
 
-def faults(questions, path):
-    """The titles of the checks that say no."""
-    found = questions.examine(path)
-    return {check.expert for check in certifier.checks("F32", found, found, rounded=False) if check.ok is False}
+def faults(questions, path, kind="F32"):
+    """The expert words of the checks that say no."""
+    found = questions.examine(path, kind)
+    return {check.expert for check in examination.checks(found, None) if check.ok is False}
 
 
 def edited(good, tmp_path, change):
@@ -104,7 +106,10 @@ def test_the_good_file_has_no_fault(questions, good):
 
 @pytest.mark.parametrize("name", CHANGES)
 def test_other_arithmetic_is_caught(questions, good, tmp_path, name):
-    assert "greedy decoding" in faults(questions, edited(good, tmp_path, CHANGES[name]))
+    found = questions.examine(edited(good, tmp_path, CHANGES[name]), "F32")
+    # Files that round are held to less, and still have to show it; the cap hardly touches the small logits of a tiny model.
+    for kind in ("F32",) if name == "output cap forgotten" else ("F32", "F16", "BF16", "Q8_0"):
+        assert "logits" in {check.expert for check in examination.checks(replace(found, kind=kind), None) if check.ok is False}, kind
 
 
 def test_control_tokens_typed_as_letters_are_caught(questions, good, tmp_path):
@@ -136,7 +141,7 @@ def test_an_adapter_merged_without_its_scale_is_caught(questions, pair, tmp_path
     config = json.loads((wrong / "adapter_config.json").read_text("utf-8"))
     (wrong / "adapter_config.json").write_text(json.dumps(config | {"use_rslora": False}), "utf-8")
     made(tmp_path / "out", (pair[0], wrong), "F32", prompts=[])
-    assert "greedy decoding" in faults(questions, tmp_path / "out" / "biscuit-F32.gguf")
+    assert {"logits", "validation perplexity"} <= faults(questions, tmp_path / "out" / "biscuit-F32.gguf")
 
 
 def test_another_markup_than_in_training_is_caught(questions, pair, tmp_path):
@@ -147,3 +152,22 @@ def test_another_markup_than_in_training_is_caught(questions, pair, tmp_path):
     )
     made(tmp_path / "out", (pair[0], other), "F32", prompts=[])
     assert "chat template" in faults(questions, tmp_path / "out" / "biscuit-F32.gguf")
+
+
+TURNS = "{% for m in messages if m['role'] != 'system' %}<start_of_turn>{{ 'user' if m['role'] == 'user' else 'model' }}\n{{ m['content'] }}<end_of_turn>\n{% endfor %}<start_of_turn>model\n"
+
+
+@pytest.mark.parametrize(
+    ("template", "bos"),
+    [(TURNS, "none"), ("{{ bos_token }}{{ bos_token }}" + TURNS, "two"), ("{{ bos_token }}" + TURNS, "one")],
+    ids=["no beginning", "two beginnings", "the scene left out"],
+)
+def test_beginnings_are_counted_and_a_lost_scene_is_seen(questions, pair, tmp_path, template, bos):
+    other = tmp_path / "adapter"
+    shutil.copytree(pair[1], other)
+    (other / "chat_template.jinja").write_text(template, "utf-8")
+    made(tmp_path / "out", (pair[0], other), "F32", prompts=[])
+    found = questions.examine(tmp_path / "out" / "biscuit-F32.gguf", "F32")
+    assert found.folded[0] == 0
+    assert dict(zip(("none", "one", "two"), found.begun, strict=True))[bos] >= found.speakers[1]
+    assert examination.checks(found, None)[1].ok is False

@@ -67,8 +67,10 @@ def checks(found, exact=True, speakers=10):
     return [
         certificate.words(2104, 2104),
         certificate.speakers(speakers, 10),
+        certificate.check(certificate.NUMBERS, "in all 512 places, to the last digits", True),
         certificate.answers(found, exact, True, True),
         certificate.stops(found, True),
+        certificate.check(certificate.CHARACTER, "as sure as the app of 9 conversations it never learned", True),
         certificate.check(certificate.OLLAMA, "Checked when it is sent to Ollama.", None),
     ]
 
@@ -204,7 +206,7 @@ def test_all_answers_alike_is_called_exact(taught):
     finish(*taught)
     page = export.visit(*taught, None, "Q8_0", "").cert
     assert "The file speaks exactly like the character you trained" in page
-    assert marks(page) == ["ok", "ok", "ok", "ok", "wait"] and "seal" in page
+    assert marks(page) == [*["ok"] * 6, "wait"] and "seal" in page
 
 
 def test_a_small_file_that_differs_is_not_called_exact(taught):
@@ -222,9 +224,9 @@ def test_one_check_that_went_wrong_turns_the_certificate(taught):
 
 
 def test_a_check_nobody_made_is_said_to_be_open(taught):
-    finish(*taught, rows=checks(answers())[:4])
+    finish(*taught, rows=checks(answers())[:6])
     page = export.visit(*taught, None, "Q8_0", "").cert
-    assert marks(page) == ["ok", "ok", "ok", "ok", "wait"] and "Not checked yet." in page
+    assert marks(page) == [*["ok"] * 6, "wait"] and "Not checked yet." in page
 
 
 def test_what_a_result_file_says_cannot_become_markup(taught):
@@ -235,8 +237,8 @@ def test_what_a_result_file_says_cannot_become_markup(taught):
     assert "${1+1} {{value}}" in html.unescape(page)
 
 
-def test_before_there_is_a_file_five_checks_wait(taught):
-    assert marks(export.visit(*taught, None, "Q8_0", "").cert) == ["wait"] * 5
+def test_before_there_is_a_file_every_check_waits(taught):
+    assert marks(export.visit(*taught, None, "Q8_0", "").cert) == ["wait"] * 7
 
 
 def test_answers_that_differ_are_shown_first_and_said_to(taught):
