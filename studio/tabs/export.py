@@ -15,8 +15,8 @@ from studio.services import adapters, exports, orders
 from studio.services.adapters import Adapter
 from studio.services.studio import Studio
 from studio.tabs import diploma, pictures
-from studio.tabs.product import FILES, PAIRS, at_work, cards, fingerprint, note, outcome, to_send
-from studio.tabs.room import chosen, lesson_line
+from studio.tabs.product import PAIRS, at_work, cards, fingerprint, note, outcome, to_send
+from studio.tabs.room import FILES, chosen, lesson_line
 from studio.tabs.wiring import bind, go, html, says
 
 OURS: sizes.FileKind = "Q8_0"

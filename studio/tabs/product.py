@@ -12,13 +12,8 @@ from studio.services import exports
 from studio.services.adapters import Adapter
 from studio.services.studio import Studio
 from studio.tabs import diploma, pictures
+from studio.tabs.room import FILES
 
-# kind of file -> plain word, sentence
-FILES: dict[sizes.FileKind, tuple[str, str]] = {
-    "Q4_K_M": ("Small", "Runs on most laptops. Loses a little wit."),
-    "Q8_0": ("Balanced", "Our choice. Hard to tell from the original."),
-    "F16": ("Full", "Nothing lost. Needs a strong computer."),
-}
 PAIRS = 3  # answers shown side by side
 
 
