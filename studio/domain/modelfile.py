@@ -58,10 +58,12 @@ def of(persona: Persona, dialect: Dialect, model: str, context: int) -> Modelfil
     return Modelfile(gemma.plain(persona.system), template, (dialect.end,), parameters, (0, 6, 0) if dialect.folds_system else (0, 20, 0))
 
 
-def recipe(name: str, dialect: Dialect) -> tuple[str, str]:
-    """The two lines for a terminal that make a character of its Modelfile, and talk with it."""
-    # Gemma 4 would think aloud first, which no character has learned.
-    return f"ollama create {name} -f Modelfile", f"ollama run {name}" + ("" if dialect.folds_system else " --think=false")
+def recipe(name: str, thinks: bool) -> tuple[str, str]:
+    """The two lines for a terminal that make a character of its Modelfile, and talk with it. `thinks`: its family (Gemma 4) thinks aloud unless told."""
+    return (
+        f"ollama create {name} -f Modelfile",
+        f"ollama run {name}{' --think=false' if thinks else ''}",
+    )  # no character has learned to think
 
 
 def _quoted(text: str) -> str:

@@ -99,6 +99,12 @@ def card(made: Made, models: Models) -> Modelfile:
     return modelfile.of(sheet, models.dialect(model), model, models.context(model))
 
 
+def recipe(made: Made) -> tuple[str, str]:
+    """The two lines for a terminal: make the character of its Modelfile, and talk with it."""
+    # Only a family that Ollama lays out by itself has no template there.
+    return modelfile.recipe(made.delivered or made.spec["name"], thinks="\nTEMPLATE " not in (made.folder / "Modelfile").read_text("utf-8"))
+
+
 def without_engine(prefix: Path = Path(sys.prefix)) -> str:
     """Why small files can't be made here and what to do about it; empty where they can. The set-up leaves its sentence in the environment's folder."""
     if importlib.util.find_spec("llama_cpp"):
