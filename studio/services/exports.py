@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from studio.domain import gemma, modelfile, persona, rehearsal, sizes
+from studio.domain import gemma, modelcard, modelfile, persona, rehearsal, sizes, together
 from studio.domain.conversation import Turn
 from studio.domain.errors import StudioError
 from studio.domain.modelfile import Modelfile
@@ -101,8 +101,12 @@ def card(made: Made, models: Models) -> Modelfile:
 
 def recipe(made: Made) -> tuple[str, str]:
     """The two lines for a terminal: make the character of its Modelfile, and talk with it."""
-    # Only a family that Ollama lays out by itself has no template there.
-    return modelfile.recipe(made.delivered or made.spec["name"], thinks="\nTEMPLATE " not in (made.folder / "Modelfile").read_text("utf-8"))
+    return modelfile.recipe(made.delivered or made.spec["name"], _thinks(made.folder))
+
+
+def _thinks(folder: Path) -> bool:
+    # Only a family that Ollama lays out by itself, Gemma 4, has no template there.
+    return "\nTEMPLATE " not in (folder / "Modelfile").read_text("utf-8")
 
 
 def without_engine(prefix: Path = Path(sys.prefix)) -> str:
@@ -148,6 +152,18 @@ def rehearse(library: Library, models: Models, ollama: Ollama, made: Made) -> It
     check = rehearsal.judged(lines, None if trouble or not rows else _laid_out(models, ollama, made, rows[0]["prompt"]), trouble)
     sent = {"name": made.spec["name"], "at": time.time(), "version": ollama.status().version, "check": check.to_dict()}
     library.write_json(made.folder / DELIVERED, {**sent, "lines": [line.to_dict() for line in lines]})
+    _write_card(library, _read(made.folder))
+
+
+def _write_card(library: Library, made: Made) -> None:
+    """The card again, now that its certificate is whole."""
+    who, lesson = made.spec["persona_id"], Path(made.spec["adapter"])
+    told = [library.read_json(lesson / name, {}) for name in ("spec.json", "result.json")]
+    spec = together.seen_by(told[0], who) if told[0] else {}
+    text = modelcard.written(
+        made.spec, {**made.result, "checks": made.checks}, spec, together.result_of(told[1], who), not _thinks(made.folder)
+    )
+    library.write_text(made.folder / "README.md", text)
 
 
 def _heard(ollama: Ollama, name: str, prompt: str, share: float) -> Generator[tuple[str, float | None], None, Said]:
