@@ -26,7 +26,7 @@ from studio.domain.architecture import Architecture
 from studio.domain.errors import BadFile, StudioError
 from studio.domain.examination import Examination
 from studio.domain.order import Order, from_dict
-from studio.engine import loader, player, quantizer, vocabulary, writer
+from studio.engine import documenter, loader, player, quantizer, vocabulary, writer
 from studio.engine.answerer import Answerer
 from studio.engine.certifier import Certifier
 from studio.engine.merger import Merger
@@ -90,6 +90,7 @@ class Exporter:
             os.replace(part, made)
             result = {"path": str(made), "quantization": order.file, "bytes": size, "seconds": round(time.monotonic() - began, 1)}
             _write(self.folder / "result.json", _lines(result))
+            documenter.lay(self.folder, dialect.folds_system)
         self.reporter.say("done", path=str(made), bytes=size, seconds=result["seconds"])
 
     def _phase(self, text: str, start: float, end: float) -> Phase:

@@ -11,9 +11,9 @@ from transformers import DynamicCache, PreTrainedModel, PreTrainedTokenizerBase
 from studio.domain import gemma
 from studio.domain.conversation import Turn
 from studio.domain.errors import NotFound, StudioError
+from studio.domain.gemma import TOP_K, TOP_P
+from studio.domain.talk import TOO_LONG
 from studio.engine import loader
-
-TOP_K, TOP_P = 64, 0.95  # Gemma's published sampling defaults
 
 
 def stop_ids(tokenizer: PreTrainedTokenizerBase, dialect: gemma.Dialect) -> set[int]:
@@ -94,7 +94,7 @@ class Speaker:
         text = gemma.prompt(turns, system, self.dialect)
         length = len(self.tokenizer.encode(text, add_special_tokens=False))
         if length + 16 > self.context:
-            raise StudioError("The answer was cut off because the conversation is very long. Start again, or remove the oldest lines.")
+            raise StudioError(TOO_LONG)
         plainly = self.model.disable_adapter() if adapter is None and isinstance(self.model, PeftModel) else nullcontext()
         with plainly:
             yield from answer(

@@ -17,6 +17,9 @@ def test_the_practice_model_speaks_from_a_file_as_in_the_app(tmp_path):
     assert result["logits"]["nmse"] <= 1e-5
     assert result["master"]["matches"] == len(prompts)
     assert [check["ok"] for check in result["checks"]] == [True] * 6
+    card, notice = ((tmp_path / name).read_text("utf-8") for name in ("README.md", "NOTICE"))
+    assert "# Robin" in card and "It gives the same answers" in card and str(tmp_path) not in card
+    assert "practice model" in notice and (tmp_path / "PRACTICE-MODEL.md").read_text("utf-8") == (PRACTICE / "README.md").read_text("utf-8")
 
 
 @needs_engine
