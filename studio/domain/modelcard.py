@@ -43,7 +43,14 @@ def written(
 
 def _front(licence: licences.Licence, repo: str, file: str) -> list[str]:
     """The lines the Hub reads."""
-    rows = [f"license: {licence.hub}", *([f"base_model: {repo}", "base_model_relation: finetune"] if repo else [])]
+    rows = [
+        f"license: {licence.hub}",
+        *(
+            [f"base_model: {repo}", f"base_model_relation: {'adapter' if file.endswith(f'-{sizes.ADAPTER}.gguf') else 'finetune'}"]
+            if repo
+            else []
+        ),
+    ]
     return [
         "\n".join(
             (
@@ -63,6 +70,18 @@ def _front(licence: licences.Licence, repo: str, file: str) -> list[str]:
 def _talking(name: str, file: str, folds_system: bool) -> list[str]:
     if not file.endswith(".gguf"):
         return []
+    if file.endswith(f"-{sizes.ADAPTER}.gguf"):
+        parts = [
+            "This is what the character learned, alone; it speaks once it is put onto its base model, in the conversation format of that model."
+        ]
+        parts += [
+            f"With llama.cpp: `llama-cli -m base.gguf --lora {file}`.",
+            "With Ollama: put the base model as `base.gguf` beside the Modelfile.",
+        ]
+        return [
+            "## How to talk with it",
+            " ".join([*parts, 'With Python: `PeftModel.from_pretrained(base, "peft")`, from the folder of that name.']),
+        ]
     lines = "\n".join(f"    {line}" for line in modelfile.recipe(name, thinks=not folds_system))
     return ["## How to talk with it", "With Ollama (ollama.com), in the folder of this file:", lines]
 

@@ -21,12 +21,12 @@ from typing import IO, Any
 
 import transformers
 
-from studio.domain import architecture, examination, gemma, modelfile, sizes
+from studio.domain import architecture, examination, gemma, licences, modelfile, sizes
 from studio.domain.architecture import Architecture
 from studio.domain.errors import BadFile, StudioError
 from studio.domain.examination import Examination
 from studio.domain.order import Order, from_dict
-from studio.engine import documenter, loader, player, quantizer, vocabulary, writer
+from studio.engine import documenter, grafter, loader, player, quantizer, vocabulary, writer
 from studio.engine.answerer import Answerer
 from studio.engine.certifier import Certifier
 from studio.engine.merger import Merger
@@ -85,7 +85,11 @@ class Exporter:
             proof = self._proof(made.name, part, master, found)
             card = modelfile.of(order.persona, dialect, order.model, plan.shape.context)
             self.reporter.check()
-            _write(self.folder / "Modelfile", card.render(made.name))
+            if order.file == sizes.ADAPTER and order.adapter:
+                grafter.lay(order.adapter, self.folder / grafter.PEFT, licences.base_name(order.model)[1] or order.model)
+                _write(self.folder / "Modelfile", card.render("base.gguf", made.name))
+            else:
+                _write(self.folder / "Modelfile", card.render(made.name))
             _write(self.folder / "certificate.json", _lines(proof))
             os.replace(part, made)
             result = {"path": str(made), "quantization": order.file, "bytes": size, "seconds": round(time.monotonic() - began, 1)}
@@ -115,6 +119,8 @@ class Exporter:
         kind = self.order.file
         part = self.folder / f"{self.order.name}-{kind}.gguf.part"
         small = sizes.of(plan.shape, len(plan.vocabulary), "F32") < sizes.SMALL_MASTER
+        if kind == sizes.ADAPTER:
+            return part, *self._alone(plan, dialect, part, small)
         merging, comparing = f"Merging what {self.order.persona.name} learned", "Comparing the file with the app"
         if not player.present():
             writer.write(plan, merger, kind, part, self._phase(merging, 0.05, 0.95))
@@ -135,6 +141,23 @@ class Exporter:
             writer.write(plan, merger, kind, part, smaller)
         master.unlink()
         return part, first, replace(questions, tick=_ticks(self._phase("Checking the file", 0.8, 1.0))).examine(part, kind)
+
+    def _alone(self, plan: Plan, dialect: gemma.Dialect, part: Path, small: bool) -> tuple[Examination | None, Examination | None]:
+        """What was learned as a file of its own, and what was measured on it, put onto the model it learned on."""
+        order = self.order
+        exact: sizes.FileKind = "F32" if small else "BF16"
+        assert order.adapter is not None  # an order for it without one is refused
+        grafter.write(plan, order.adapter, part)
+        if not player.present():
+            return None, None
+        base = self.folder / "base.gguf.part"
+        with Merger(order.model_path, None) as plain:
+            writer.write(plan, plain, exact, base, self._phase("Writing the model to try it on", 0.05, 0.5))
+        questions = self._certifier(plan, dialect, small, self._phase("Comparing the file with the app", 0.5, 1.0))
+        # Beside a model in half precision its rounding is measured too.
+        found = questions.examine(base, sizes.ADAPTER if small else exact, part)
+        base.unlink()
+        return None, found
 
     def _certifier(self, plan: Plan, dialect: gemma.Dialect, small: bool, tell: Callable[[float], None]) -> Certifier:
         order, app = self.order, Answerer(self.order.model_path, self.order.adapter, dialect, exact=small)

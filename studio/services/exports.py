@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from studio.domain import gemma, modelcard, modelfile, persona, rehearsal, sizes, together
+from studio.domain import architecture, gemma, modelcard, modelfile, persona, rehearsal, sizes, together
 from studio.domain.conversation import Turn
 from studio.domain.errors import StudioError
 from studio.domain.modelfile import Modelfile
@@ -123,6 +123,12 @@ def without_engine(prefix: Path = Path(sys.prefix)) -> str:
 def estimates(models: Models, model_id: str) -> dict[sizes.FileKind, int]:
     """Bytes the file will have, for each kind."""
     return sizes.of_config(json.loads((models.path(model_id) / "config.json").read_text("utf-8")))
+
+
+def advice(models: Models, model_id: str, kind: sizes.FileKind) -> str:
+    """Why another kind of file is the better choice for this model; empty where it is not."""
+    shape = architecture.read(json.loads((models.path(model_id) / "config.json").read_text("utf-8")))
+    return sizes.advice(shape, shape.vocabulary, kind)
 
 
 def want(library: Library, folder: Path) -> None:

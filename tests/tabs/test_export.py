@@ -387,3 +387,37 @@ def test_two_lines_tell_how_to_take_it_to_another_ollama(taught):
     assert export.visit(*taught, None, "Q8_0", "").recipe == "ollama create biscuit -f Modelfile\nollama run biscuit"
     (folder / "Modelfile").write_text("FROM ./biscuit-Q8_0.gguf\n")
     assert export.visit(*taught, None, "Q8_0", "").recipe.endswith("ollama run biscuit --think=false"), "a family that thinks aloud"
+
+
+def test_rare_kinds_join_the_sizes_when_they_are_wanted(taught):
+    studio, who = taught
+    offered = [kind for _, kind in export.visit(studio, who, None, None, "").file["choices"]]
+    assert offered == ["Q4_K_M", "Q8_0", "F16"]
+    room = export.prefer(studio, who, None, "adapter")
+    (words, kind), chosen = room.file["choices"][-1], room.file["value"]
+    assert (kind, chosen) == ("adapter", "adapter") and words.startswith("Only what was learned, 1 MB")
+    assert export.visit(studio, who, None, "adapter", "").file["choices"] == room.file["choices"]
+
+
+def test_what_was_learned_alone_is_not_sent_to_ollama(taught):
+    with pytest.raises(NotReady, match="can't speak in Ollama by itself"):
+        export.send(*taught, None, "adapter", "biscuit")
+    assert taught[0].library.exports(taught[1]) == []
+
+
+def test_small_kinds_are_advised_against_where_they_save_little(taught):
+    words = {kind: words for words, kind in export.visit(*taught, None, None, "").file["choices"]}
+    assert "Balanced is better here: this model's rows (64 numbers) don't fit the small kind" in words["Q4_K_M"]
+    assert "Our choice" in words["Q8_0"]
+
+
+def test_an_export_that_was_cut_off_is_gone_on_with(taught):
+    studio, who = taught
+    adapter = studio.library.adapters(who)[0]
+    begun = orders.order_export(studio.library, adapter, "F16", "biscuit")
+    assert orders.order_export(studio.library, adapter, "F16", "biscuit") != begun  # nothing lies there yet
+    (begun / "biscuit-F16.gguf.part").write_bytes(b"half")
+    assert orders.order_export(studio.library, adapter, "F16", "biscuit") == begun
+    assert orders.order_export(studio.library, adapter, "Q8_0", "biscuit") != begun
+    (begun / "result.json").write_text("{}")
+    assert orders.order_export(studio.library, adapter, "F16", "biscuit") != begun
