@@ -86,7 +86,7 @@ class Exporter:
             card = modelfile.of(order.persona, dialect, order.model, plan.shape.context)
             self.reporter.check()
             if order.file == sizes.ADAPTER and order.adapter:
-                grafter.lay(order.adapter, self.folder / grafter.PEFT, licences.base_name(order.model)[1] or order.model)
+                grafter.lay(order.adapter, self.folder / grafter.PEFT, licences.base_name(order.model)[1] or Path(order.model).name)
                 _write(self.folder / "Modelfile", card.render("base.gguf", made.name))
             else:
                 _write(self.folder / "Modelfile", card.render(made.name))
