@@ -32,6 +32,7 @@ _FALLBACK = {
     "Q5_0": "F16",
     "Q5_1": "F16",
 }  # for rows that don't fill whole blocks
+_KEPT = ("altup", "laurel", "per_layer_model_proj")  # not made smaller by llama.cpp's quantizer
 _TOKEN = 26  # bytes a token takes in the file's own dictionary: length, about 10 letters, score, type
 _HEADER = 8192
 
@@ -50,7 +51,7 @@ def of(shape: Architecture, vocabulary: int, kind: FileKind) -> int:
 
 def stored_as(name: str, size: tuple[int, ...], kind: FileKind, shape: Architecture) -> str:
     """ggml's name for the type a tensor gets in a file of this kind."""
-    if len(size) == 1:
+    if len(size) == 1 or "altup_correct_coef" in name or "altup_predict_coef" in name:  # a few numbers each: llama.cpp keeps them whole
         return "F32"
     chosen: str = _mixture(name, MIXED[kind], shape) if kind in MIXED else kind
     while size[-1] % _BLOCKS[chosen][0]:
@@ -61,6 +62,8 @@ def stored_as(name: str, size: tuple[int, ...], kind: FileKind, shape: Architect
 def _mixture(name: str, usual: str, shape: Architecture) -> str:
     if name == ("token_embd.weight" if shape.tied else "output.weight"):
         return "Q6_K"
+    if any(part in name for part in _KEPT):
+        return "BF16"
     if "attn_v" in name or "ffn_down" in name:
         n, edge = int(name.split(".")[1]), shape.layers // 8
         generous = n < edge or n >= 7 * shape.layers // 8 or (n - edge) % 3 == 2

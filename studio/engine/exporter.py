@@ -207,8 +207,8 @@ def _config(folder: Path) -> dict[str, Any]:
 def plan_of(name: str, model: Path, adapter: Path | None) -> tuple[Plan, gemma.Dialect]:
     """Everything about the file but its weights; raises StudioError where a file can't be made of this model."""
     shape = architecture.read(_config(model))
-    dialect = gemma.dialect_of(shape.family)
-    return Plan(name, shape, vocabulary.read(model, dialect), template(model, adapter)), dialect
+    words = vocabulary.read(model, gemma.dialect_of(shape.family))
+    return Plan(name, shape, words, template(model, adapter)), loader.dialect(model, loader.tokenizer(model))
 
 
 def template(model: Path, adapter: Path | None) -> str:

@@ -16,13 +16,14 @@ from studio.engine.exporter import export, plan_of
 from studio.engine.merger import Merger
 from studio.engine.reporter import Reporter
 from tests.engine import tiny
-from tests.engine.test_export import PATTERNS, files, made, needs_engine, order
+from tests.engine.test_export import files, needs_engine
+from tests.engine.zoo import PATTERNS, made, order
 
 KINDS = {
     "gemma": {},
     "gemma2": {"use_rslora": True},
     "gemma3": PATTERNS,
-    "gemma3-pictures": {"use_rslora": True, **PATTERNS},
+    "gemma3 with eyes": {"use_rslora": True, **PATTERNS},
 }
 
 

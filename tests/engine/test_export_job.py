@@ -13,7 +13,7 @@ import pytest
 from studio.domain import progress
 from studio.engine import player
 from tests.engine import tiny
-from tests.engine.test_export import made, order
+from tests.engine.zoo import made, order
 
 PROJECT = Path(__file__).resolve().parents[2]
 

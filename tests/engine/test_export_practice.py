@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from studio.engine import trial
-from tests.engine.test_export import made, needs_engine
+from tests.engine.test_export import needs_engine
+from tests.engine.zoo import made
 
 PRACTICE = Path(__file__).resolve().parents[2] / "assets" / "practice-model"
 
