@@ -31,9 +31,7 @@ class Ear:
 
 
 # ---------------------------------------------------------------- handlers
-def visit(
-    studio: Studio, persona_id: str | None, talks: Talks, who: Who | None, lesson: str | None, seen: str | None = None
-) -> Room:
+def visit(studio: Studio, persona_id: str | None, talks: Talks, who: Who | None, lesson: str | None, seen: str | None = None) -> Room:
     """The room as it is for this character, this choice of who answers (none in a tab not opened yet) and this lesson.
 
     What was learned or kept since the last look, when `seen` was the newest, is chosen by itself.

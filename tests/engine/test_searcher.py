@@ -125,7 +125,9 @@ def test_too_little_memory_makes_all_lessons_read_fewer_at_once_with_the_same_re
     [note] = journal(folder, "note")
     assert note["text"].endswith("It now reads 2 conversations at a time; what is learned stays the same.")
     alone = classroom.teach(classroom.lay_out(tmp_path / "lesson", model, train=8, recipe=BASE))
-    assert [loss for _, loss in search.own(found, BASE).curve] == pytest.approx([loss for _, loss in classroom.story(alone).unseen], abs=2e-5)
+    assert [loss for _, loss in search.own(found, BASE).curve] == pytest.approx(
+        [loss for _, loss in classroom.story(alone).unseen], abs=2e-5
+    )
 
 
 def test_what_never_fits_ends_one_lesson_and_not_the_search(tmp_path, model):
