@@ -136,6 +136,7 @@ def _before(studio: Studio, persona: gr.Radio, edited: gr.State, parts: dict[str
                 interactive=True,
                 elem_classes="choices",
             )
+            parts["cuts"] = says("", "aside", "warn", "cuts", visible=False)
             with gr.Row(elem_classes="acts"):
                 parts["teach"] = gr.Button("Teach", variant="primary", size="lg", min_width=0)
                 parts["back"] = gr.Button("Back to the last lesson", size="md", visible=False, elem_classes="quiet", min_width=0)
@@ -259,6 +260,10 @@ def _wire_before(
     parts["measure"].click(bind(form.measure_again, studio), None, None, **QUIET).success(**choices)
     gr.on([tab.select, persona.change], bind(several.offered, studio), [persona, parts["several"]], parts["several"], **QUIET)
     parts["several"].input(**choices)
+    length = drawer["fields"]["max_length"]
+    told = [persona, parts["model"], length, parts["several"]]
+    asked = [tab.select, persona.change, length.change, parts["model"].input, parts["several"].input]
+    gr.on(asked, bind(form.cuts, studio), told, parts["cuts"], **QUIET)
     gr.on([parts["model"].input, parts["pace"].input], lambda: "", None, edited, **QUIET).success(**choices).success(**refresh)
     gr.on([field.input for field in drawer["fields"].values()], fresh, persona, edited, **QUIET)
     parts["download"].click(bind(download, studio), parts["model"], None, **QUIET).success(**refresh)

@@ -86,3 +86,15 @@ def test_a_number_outside_its_limits_is_named(name, value):
 def test_the_steps_that_are_told_are_those_the_lesson_takes():
     material = Material(conversations=111, longest=300, parameters=5_600_000)
     assert "6 times, in 150 steps." in presets.sentence("balanced", presets.recipe("balanced", material), material)
+
+
+def test_up_to_fifty_conversations_the_danger_of_learning_by_heart_is_said():
+    assert presets.caution(50).startswith("With only 50 conversations a model easily learns them by heart")
+    assert presets.caution(51) == ""
+
+
+@pytest.mark.parametrize("preset", ["quick", "balanced", "patient"])
+def test_with_111_conversations_the_gentle_first_steps_end_within_a_tenth(preset):
+    material = Material(111, 300, 1_000_000_000)
+    plan = presets.recipe(preset, material)
+    assert 1 <= plan.warmup_steps <= presets.total_steps(presets.learned(material, plan), plan) / 9
