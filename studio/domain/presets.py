@@ -66,7 +66,7 @@ def recipe(preset: Preset, material: Material) -> Recipe:
         epochs=passes,
         batch_size=1 if material.accelerated and material.parameters > 2e9 else batch,
         accumulation=batch if material.accelerated and material.parameters > 2e9 else 1,
-        learning_rate=rate,
+        learning_rate=float(f"{rate:.3g}"),  # as a person would type it
         rank=rank,
         alpha=rank,
         max_length=min(length, 4096),

@@ -1,7 +1,7 @@
 """What is told before a lesson and while it runs, and what it survives: kills at random moments, too little memory, being shared by two processes.
 
     python -m studio bench training-room [--json [FILE]]
-    python tests/benchmarks/training_room.py [--only predicted,killed,starved,shared,told] [--kills 30] [--seed 1] [--models FOLDER] [--json FILE]
+    python tests/benchmarks/training_room.py [--only predicted,killed,starved,shared,told] [--cases practice,270m,1b] [--kills 30] [--seed 1] [--models FOLDER] [--json FILE]
 
 Every lesson is real, in processes of its own: on the practice model, and for the memory that is foretold also on Gemma 3 270M and 1B with random
 weights (training_fits.py, which this runs). The bars: memory is foretold within 15 % in every case; after all the kills the adapter is the unbroken
@@ -175,19 +175,22 @@ def told(home: Path) -> dict:
     }
 
 
-def predicted(home: Path, models: Path) -> dict:
+def predicted(home: Path, models: Path, cases: str) -> dict:
     """Every case of training_fits.py: the memory that was foretold beside what the lesson's own process held at most."""
     file, program = home / "fits.json", HERE / "tests" / "benchmarks" / "training_fits.py"
-    code = subprocess.run([sys.executable, str(program), "--models", str(models), "--json", str(file)], cwd=HERE, check=False).returncode
-    cases = json.loads(file.read_text("utf-8")) if file.is_file() else []
+    code = subprocess.run(
+        [sys.executable, str(program), "--models", str(models), "--only", cases, "--json", str(file)], cwd=HERE, check=False
+    ).returncode
+    found = json.loads(file.read_text("utf-8")) if file.is_file() else []
     told_of = ("case", "predicted_gb", "measured_gb", "off")
-    return {"cases": [{name: case[name] for name in told_of} for case in cases], "met": code == 0 and bool(cases)}
+    return {"cases": [{name: case[name] for name in told_of} for case in found], "met": code == 0 and bool(found)}
 
 
 def main() -> int:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", default="", help="parts to be measured, with commas; all unless told")
+    parser.add_argument("--cases", default="", help="of the memory that is foretold: practice, 270m, 1b, with commas; all unless told")
     parser.add_argument("--models", type=Path, help="a folder in which random models are kept for the next time")
     parser.add_argument("--kills", type=int, default=30)
     parser.add_argument("--seed", type=int, default=1)
@@ -201,7 +204,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as scratch:
         home = Path(scratch)
         parts = {
-            "predicted": lambda: predicted(home, given.models or home / "models"),
+            "predicted": lambda: predicted(home, given.models or home / "models", given.cases),
             "killed": lambda: killed_often(home, given.kills, given.seed),
             "starved": lambda: starved(home, GRANTED),
             "shared": lambda: shared(home),

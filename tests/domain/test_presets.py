@@ -98,3 +98,9 @@ def test_with_111_conversations_the_gentle_first_steps_end_within_a_tenth(preset
     material = Material(111, 300, 1_000_000_000)
     plan = presets.recipe(preset, material)
     assert 1 <= plan.warmup_steps <= presets.total_steps(presets.learned(material, plan), plan) / 9
+
+
+@pytest.mark.parametrize("conversations", range(10, 120, 7))
+def test_the_step_size_is_one_that_can_be_typed(conversations):
+    rate = presets.recipe("balanced", Material(conversations, 300, 5_600_000)).learning_rate
+    assert len(f"{rate:e}".partition("e")[0].rstrip("0")) <= len("1.23")
