@@ -33,7 +33,7 @@ def test_a_small_model_is_led_equally_far_by_few_conversations_and_by_many(prese
     materials = [Material(count, 300, 5_600_000) for count in (40, 111, 200)]
     plans = [presets.recipe(preset, material) for material in materials]
     led = [plan.learning_rate * presets.total_steps(material, plan) for material, plan in zip(materials, plans, strict=True)]
-    assert led == pytest.approx([presets.DRIFT[preset]] * 3)
+    assert led == pytest.approx([presets.DRIFT[preset]] * 3, rel=0.005)  # the step size has three figures
 
 
 def test_a_small_model_takes_small_steps_however_little_there_is():
