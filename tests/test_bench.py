@@ -18,6 +18,11 @@ def test_a_name_that_is_no_measurement_lists_those_there_are(capsys):
     assert "writing" in said
 
 
+def test_figures_go_into_a_file_where_one_is_named():
+    asked = [cli.parser().parse_args(["bench", "training-room", *more]) for more in (["--json"], ["--json", "figures.json"])]
+    assert [options.json for options in asked] == [None, Path("figures.json")]
+
+
 def test_the_manuscript_is_the_same_every_time_and_no_two_conversations_are():
     made = list(manuscript.conversations(60, 150_000))
     assert made == list(manuscript.conversations(60, 150_000))
