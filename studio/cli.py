@@ -76,7 +76,7 @@ def bench(options: argparse.Namespace) -> int:
         raise NotFound(
             f"There is no measurement called “{options.name}”. Choose one of {', '.join(names) or 'none: the tests are not here'}."
         )
-    wanted = ["--json", str(options.json.absolute())] if "json" in options else []
+    wanted = ["--json", str(options.json.absolute())] if getattr(options, "json", None) else []
     return subprocess.run([sys.executable, str(folder / f"{name.replace('-', '_')}.py"), *wanted], check=False).returncode
 
 
@@ -97,7 +97,7 @@ def _add_demo_options(command: argparse.ArgumentParser) -> None:
 
 def _add_bench_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("name", metavar="NAME", help="writing, mutations, ...: a name that is none lists them")
-    command.add_argument("--json", type=Path, metavar="FILE", help="write the figures there as JSON")
+    command.add_argument("--json", type=Path, nargs="?", metavar="FILE", help="write the figures there as JSON; they are printed as well")
 
 
 def _add_import_options(command: argparse.ArgumentParser) -> None:

@@ -84,9 +84,9 @@ def share(batch: int, accumulation: int, processes: int) -> tuple[int, int]:
 class Collator:
     """Makes batches, and counts the tokens it has put into them."""
 
-    def __init__(self, model: Any, padding: int) -> None:
+    def __init__(self, model: Any, padding: int, packing: bool) -> None:
         self.tokens = 0
-        self._plain = core.collator(model, padding)
+        self._plain = core.collator(model, padding, packing=packing)
 
     def __call__(self, examples: list[dict[str, Any]]) -> dict[str, Any]:
         """One batch."""
@@ -100,7 +100,7 @@ def build(lesson: Lesson, plan: ladder.Plan, model: Any, resumed: copies.Copy | 
     set_seed(recipe.seed)
     group = recipe.batch_size * recipe.accumulation
     rows = cut(lesson.train, recipe.max_length)
-    collator = Collator(model, lesson.tokenizer.pad_token_id)
+    collator = Collator(model, lesson.tokenizer.pad_token_id, recipe.packing)
     watch = Watch(lesson, cut(lesson.validation, lesson.asked.max_length), -(-len(rows) // group), resumed, lambda: collator.tokens)
     trainer = core.trainer(
         model,
@@ -112,7 +112,7 @@ def build(lesson: Lesson, plan: ladder.Plan, model: Any, resumed: copies.Copy | 
         callbacks=[watch],
     )
     continuer.pick_up(trainer.model, lesson.folder, lesson.spec)
-    watch.try_longest = lambda: try_longest(trainer, rows)
+    watch.try_longest = lambda: try_longest(trainer, rows, recipe.packing)
     return trainer, watch
 
 
@@ -120,9 +120,9 @@ def _example(row: Row) -> dict[str, list[int]]:
     return {"input_ids": row.ids, "labels": row.labels}
 
 
-def try_longest(trainer: SFTTrainer, rows: list[Row]) -> None:
+def try_longest(trainer: SFTTrainer, rows: list[Row], packing: bool) -> None:
     """Run the longest rows forward and backward once, as a batch, and forget the gradients: what does not fit fails now and not in an hour."""
-    unshared = core.collator(trainer.model, trainer.processing_class.pad_token_id, share=False)
+    unshared = core.collator(trainer.model, trainer.processing_class.pad_token_id, share=False, packing=packing)
     longest = sorted(rows, key=lambda row: -len(row.ids))[: trainer.args.per_device_train_batch_size]
     batch = unshared([_example(row) for row in longest])
     with trainer.accelerator.no_sync(trainer.model_wrapped):

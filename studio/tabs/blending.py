@@ -63,9 +63,10 @@ def visit(studio: Studio, persona_id: str | None, voices: Sequence[str] | None) 
 
 
 def arrive(studio: Studio, persona_id: str | None) -> Desk:
-    """The fold of a character just opened: nothing is chosen."""
+    """The fold of a character just opened: nothing is chosen, and nobody is listened to."""
     empty = {"stage": gr.update(visible=False), "keep": gr.update(interactive=False), "note": note(""), "heard": {}}
-    return visit(studio, persona_id, [])._replace(**empty)
+    idle = {"listen": gr.update(visible=True), "stop": gr.update(visible=False)}
+    return visit(studio, persona_id, [])._replace(**empty, **idle)
 
 
 def choose(studio: Studio, persona_id: str, voices: Sequence[str]) -> Desk:
@@ -248,12 +249,12 @@ def build(studio: Studio, persona: gr.Radio, tab: gr.Tab) -> gr.State:
     desk = Desk(fold, voices, listen_, stop, keep_, told, stage, line, ask, blended, *alone, *weights, heard, kept)
     every, calm = list(desk), {"show_progress": "hidden"}
     tab.select(bind(visit, studio), [persona, voices], every, **calm)
-    persona.change(bind(arrive, studio), persona, every, **calm)
     voices.input(bind(choose, studio), [persona, voices], every, **calm)
     gr.on([method.input, *(weight.release for weight in weights)], bind(changed, studio), None, every, **calm)
-    listen_.click(
+    listening = listen_.click(
         bind(listen, studio), [persona, voices, method, line, heard, *weights], every, concurrency_limit=None, trigger_mode="once", **calm
     )
+    persona.change(bind(arrive, studio), persona, every, cancels=listening, **calm)  # what is still being said is another's
     stop.click(bind(hush, studio), None, None, **calm)
     line.input(bind(show, studio), [persona, voices, line, heard], every, **calm)
     keep_.click(bind(keep, studio), [persona, voices, method, heard, *weights], every, **calm).success(

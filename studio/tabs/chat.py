@@ -31,13 +31,17 @@ class Ear:
 
 
 # ---------------------------------------------------------------- handlers
-def visit(studio: Studio, persona_id: str | None, talks: Talks, who: Who | None, lesson: str | None) -> Room:
-    """The room as it is for this character, this choice of who answers (none in a tab not opened yet) and this lesson."""
+def visit(studio: Studio, persona_id: str | None, talks: Talks, who: Who | None, lesson: str | None, seen: str | None = None) -> Room:
+    """The room as it is for this character, this choice of who answers (none in a tab not opened yet) and this lesson.
+
+    What was learned or kept since the last look, when `seen` was the newest, is chosen by itself.
+    """
     if not persona_id:
         return Room()
     persona = studio.library.character(persona_id).persona
     learned = adapters.learned(studio.library, persona_id)
-    adapter = chosen(learned, lesson)
+    newest = learned[0].folder.name if learned else ""
+    adapter = chosen(learned, lesson if seen in (None, newest) else None)
     choice = who or "character"
     who, talk = choice if adapter else "before", talks.get(persona_id, Talk())
     practice = (adapter.model if adapter else studio.models.plain()) == catalogue.PRACTICE
@@ -62,6 +66,7 @@ def visit(studio: Studio, persona_id: str | None, talks: Talks, who: Who | None,
         second=shown[1],
         third=shown[2],
         box=gr.update(placeholder="Ask the plain model" if who == "before" else f"Say something to {persona.name}"),
+        newest=newest,
         **columns(talk, who),
         **buttons(talk, who, adapter is not None),
     )
@@ -208,7 +213,7 @@ def build(studio: Studio, persona: gr.Radio) -> None:
         with gr.Row(elem_classes="compare"):
             _columns(parts)
         _composer(parts)
-        parts["talks"], ear = gr.State({}), gr.State(Ear())
+        parts["talks"], parts["newest"], ear = gr.State({}), gr.State(""), gr.State(Ear())
     _wire(studio, persona, tab, parts, ear)
 
 
@@ -277,7 +282,7 @@ def _wire(studio: Studio, persona: gr.Radio, tab: gr.Tab, parts: dict[str, Any],
     """What each button does, and when the room is looked at anew."""
     talks, who, lesson, box = (parts[name] for name in ("talks", "who", "lesson", "box"))
     everything, calm = [parts[name] for name in Room._fields], {"show_progress": "hidden"}
-    here, asked = [persona, talks, who, lesson], [persona, talks, ear, who, lesson, parts["mood"]]
+    here, asked = [persona, talks, who, lesson, parts["newest"]], [persona, talks, ear, who, lesson, parts["mood"]]
     back = (bind(put_back, studio), [persona, talks, box], [talks, box])
     # Several pages may ask at once: the voice itself puts them in a row, and says so. Two presses on one page ask once.
     once = {"concurrency_limit": None, "trigger_mode": "once", **calm}

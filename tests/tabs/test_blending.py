@@ -6,7 +6,7 @@ from studio.domain.blend import Blend
 from studio.domain.errors import NotReady
 from studio.domain.persona import Persona
 from studio.services import blends
-from studio.tabs import blending, fits, form, past, room, several, train
+from studio.tabs import blending, chat, fits, form, past, room, several, train
 from tests.services.test_blends import voice
 from tests.services.test_sharing import character, taught
 from tests.tabs import stage
@@ -109,3 +109,26 @@ def test_a_kept_blend_stands_in_the_table_as_what_it_is(studio, cast):
     first, second = past.listing(studio, past.Whose(persona=nib))["rows"]
     assert (first["id"], first["state"], first["steps"], first["loss"]) == (desk.kept, "blended", "–", "–")
     assert first["differs"].startswith("blend of Nib, ") and second["differs"] == "Nothing"
+
+
+def test_a_kept_blend_is_the_one_that_answers_in_chat_until_another_is_chosen(studio, cast):
+    nib, marlow = cast
+    folders = [voice(studio, who) for who in cast]
+    before = chat.visit(studio, nib, {}, "character", None, "")
+    assert before.lesson["value"] == before.newest == folders[0].name
+    wanted = Blend(tuple(f.name for f in folders), (0.5, 0.5))
+    list(blends.mix(studio.library, studio.voice, nib, wanted))
+    kept = blending.keep(studio, nib, wanted.parents, "linear", {(f"blend:{nib}", "Hello!"): "Hi."}, 0.5, 0.5).kept
+    after = chat.visit(studio, nib, {}, "character", before.lesson["value"], before.newest)
+    assert after.lesson["value"] == after.newest == kept
+    assert chat.visit(studio, nib, {}, "character", folders[0].name, after.newest).lesson["value"] == folders[0].name
+
+
+def test_another_character_finds_nothing_chosen_nothing_heard_and_nothing_to_keep(studio, cast):
+    nib, marlow = cast
+    for who in cast:
+        voice(studio, who)
+    desk = blending.arrive(studio, marlow)
+    assert desk.voices["value"] == [] and desk.heard == {} and desk.note["visible"] is False
+    assert desk.stage["visible"] is False and desk.keep["interactive"] is False
+    assert not any(getattr(desk, f"weight_{n}")["visible"] for n in range(1, 5))
