@@ -155,6 +155,15 @@ class Steps:
         kept = ladder.to_dict(self.lesson.asked, self.plan, self.sentences)
         copies.write(self.file, json.dumps(kept, indent=1, ensure_ascii=False).encode())
 
+    def agree(self) -> None:
+        """Go by the plan of whoever gave up most: each machine may have a folder of its own, and only one of them may have been short of memory."""
+        plan, sentences = max(team.gathered((self.plan, self.sentences)), key=lambda kept: len(kept[1]))
+        if plan.shape != self.plan.shape:
+            copies.forget(self.lesson.folder)
+        if plan != self.plan:
+            self.plan, self.sentences = plan, sentences
+            self.write()
+
     def down(self) -> bool:
         """Take the next step down and say so; False at the bottom. Safe copies that don't fit the smaller adapter are removed first."""
         rung = ladder.lower(self.plan, self.lesson.lengths)
@@ -194,7 +203,7 @@ def teach(folder: Path, reporter: Reporter) -> None:
     if asked_lower.exists() and reporter.speaks:  # the system ended the run before for want of memory
         steps.down()
         asked_lower.unlink()
-    steps.plan = team.agreed(steps.plan)  # each machine may have a folder of its own
+    steps.agree()
     if not attempt(lesson, steps.plan, began):
         # Of several processes the others wait for this one: all end, and their launcher starts them again by the lower plan.
         if steps.down() and team.size() == 1:

@@ -5,12 +5,14 @@ import os
 import re
 import signal
 import socket
+import subprocess
+from contextlib import suppress
 
 import pytest
 import torch
 from safetensors.torch import load_file
 
-from studio.domain import verdict
+from studio.domain import ladder, verdict
 from studio.domain.errors import StudioError
 from studio.engine import loader
 from studio.engine.reporter import Paused, in_words
@@ -251,12 +253,16 @@ def test_two_machines_that_keep_half_of_the_model_each_learn_what_one_learns(tmp
     first, second = lay_out(tmp_path / "first", model), lay_out(tmp_path / "second", model)
     with at_each_forward(lambda: (first / "pause").touch() if len(losses(first)) == 2 else None):
         teach(first)
+    less = ladder.lower(ladder.plan(classroom.RECIPE), ladder.Lengths(100, 100))
+    (second / "recipe.json").write_text(json.dumps(ladder.to_dict(classroom.RECIPE, less.plan, [less.sentence])), "utf-8")
     machines = start(first, second, "--use_fsdp", "--fsdp_version", "2")
     while len(journal(first, "step")) < 8:
-        assert machines[0].poll() is None, (first / "log.txt").read_text("utf-8")[-3000:]
+        with suppress(subprocess.TimeoutExpired):  # still at work
+            assert machines[0].wait(0.2) is None, (first / "log.txt").read_text("utf-8")[-3000:]
     (first / "pause").touch()
-    assert [machine.wait(60) for machine in machines] == [0, 0], (first / "log.txt").read_text("utf-8")[-3000:]
-    assert sorted(path.name for path in second.iterdir()) == ["dataset.jsonl", "log.txt", "spec.json"]
+    assert [machine.wait(200) for machine in machines] == [0, 0], (first / "log.txt").read_text("utf-8")[-3000:]
+    assert sorted(path.name for path in second.iterdir()) == ["dataset.jsonl", "log.txt", "recipe.json", "spec.json"]
+    assert classroom.used(first)["batch_size"] == 2, "the second machine had been short of memory"
     logs = [(folder / "log.txt").read_text("utf-8") for folder in (first, second)]
     (own, whole), (other, _) = ([int(n) for n in re.findall(r"Keeps (\d+) of the (\d+) bytes", log)[0]] for log in logs)
     assert max(own, other) < 0.51 * whole and own + other >= whole
@@ -272,5 +278,5 @@ def test_two_machines_that_keep_half_of_the_model_each_learn_what_one_learns(tmp
 @pytest.mark.slow
 def test_machines_whose_folders_differ_are_refused(tmp_path, model):
     first, second = lay_out(tmp_path / "first", model), lay_out(tmp_path / "second", model, learning_rate=2e-3)
-    assert 0 not in [machine.wait(60) for machine in start(first, second)]
+    assert 0 not in [machine.wait(200) for machine in start(first, second)]
     assert "not the same on all machines" in journal(first, "failed")[-1]["message"] and not journal(first, "start")
