@@ -12,6 +12,7 @@ from studio.domain import gemma
 from studio.domain.conversation import Turn
 from studio.domain.errors import NotFound, StudioError
 from studio.engine import loader
+from studio.engine.team import agreed
 
 TOP_K, TOP_P = 64, 0.95  # Gemma's published sampling defaults
 
@@ -49,6 +50,9 @@ def answer(
     while len(said) < most and not stopping():
         logits = model(input_ids=ids, past_key_values=cache, use_cache=True, logits_to_keep=1).logits[:, -1]
         ids = _pick(logits, temperature)
+        ids.fill_(
+            agreed(int(ids))
+        )  # of several processes, each rounds in its own way: one that stopped early would leave the others waiting
         if int(ids) in stops:
             break
         said.append(int(ids))
