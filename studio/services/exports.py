@@ -101,10 +101,11 @@ def card(made: Made, models: Models) -> Modelfile:
 
 def recipe(made: Made) -> tuple[str, str]:
     """The two lines for a terminal: make the character of its Modelfile, and talk with it."""
-    return modelfile.recipe(made.delivered or made.spec["name"], _thinks(made.folder))
+    return modelfile.recipe(made.delivered or made.spec["name"], thinks(made.folder))
 
 
-def _thinks(folder: Path) -> bool:
+def thinks(folder: Path) -> bool:
+    """Whether the model of this export thinks aloud unless told not to."""
     # Only a family that Ollama lays out by itself, Gemma 4, has no template there.
     return "\nTEMPLATE " not in (folder / "Modelfile").read_text("utf-8")
 
@@ -161,7 +162,7 @@ def _write_card(library: Library, made: Made) -> None:
     told = [library.read_json(lesson / name, {}) for name in ("spec.json", "result.json")]
     spec = together.seen_by(told[0], who) if told[0] else {}
     text = modelcard.written(
-        made.spec, {**made.result, "checks": made.checks}, spec, together.result_of(told[1], who), not _thinks(made.folder)
+        made.spec, {**made.result, "checks": made.checks}, spec, together.result_of(told[1], who), not thinks(made.folder)
     )
     library.write_text(made.folder / "README.md", text)
 

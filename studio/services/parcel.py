@@ -44,16 +44,16 @@ def wrap(library: Library, whole: Whole, adapter: Adapter, made: Made, target: P
     """Write the package of a character with what it learned and the papers of its file; raises NotReady where a lesson can't go along."""
     inside = dict(package.entries(whole.persona, whole.conversations, whole.picture, whole.ending))
     inside |= {f"{package.LEARNED}{name}": content for name, content in _lesson(library, adapter).items()}
-    inside |= {f"{package.PAPERS}{name}": [content] for name, content in _papers(made).items()}
+    inside |= {f"{package.PAPERS}{name}": [content] for name, content in papers(made).items()}
     _write(target, inside)
 
 
 def wrap_charx(library: Library, whole: Whole, adapter: Adapter, made: Made, target: Path) -> None:
     """Write a character card V3 as CHARX: portrait, weights and papers under the paths the specification has for them."""
-    lesson, papers = _lesson(library, adapter), _papers(made)
+    lesson, beside = _lesson(library, adapter), papers(made)
     places = {
         "assets/other/ai/": {ADAPTER: lesson[ADAPTER]},
-        "assets/other/other/": {SETTINGS: lesson[SETTINGS], **{n: [c] for n, c in papers.items()}},
+        "assets/other/other/": {SETTINGS: lesson[SETTINGS], **{n: [c] for n, c in beside.items()}},
     }
     assets = [_asset("icon", f"assets/icon/images/main{whole.ending}", "main")] if whole.picture else []
     assets += [_asset("other", f"{place}{name}", Path(name).stem) for place, files in places.items() for name in files]
@@ -95,7 +95,7 @@ def _lesson(library: Library, adapter: Adapter) -> dict[str, Iterable[bytes]]:
     }
 
 
-def _papers(made: Made) -> dict[str, bytes]:
+def papers(made: Made) -> dict[str, bytes]:
     """What lies beside the file, and its certificate with what was heard in Ollama."""
     found = {name: (made.folder / name).read_bytes() for name in PAPERS if (made.folder / name).is_file()}
     return {"certificate.json": _json({"checks": made.checks, "answers": made.answers}), **found}

@@ -61,11 +61,11 @@ def visit(studio: Studio, persona_id: str | None, talks: Talks, who: Who | None,
         who=gr.update(
             choices=[(persona.name, "character"), (called(left, persona.name), "before"), ("Side by side", "both")], value=choice
         ),
-        plain_head=f"<h2>{literal(called(left, persona.name))} <small>{beginning(left)}</small></h2>",
+        plain_head=f"<h2>{literal(called(left, persona.name))} <small>{beginning(left, len(around.others) == 1)}</small></h2>",
         beside=_offered(around.others, left),
         plain_invite=ASK_PLAIN if left.kind == "plain" else ASK_OTHER,
         name=persona.name,
-        origin=f"<small>{beginning(taught)}</small>" if taught else "",
+        origin=f"<small>{beginning(taught, len(around.own) == 1)}</small>" if taught else "",
         partner=_offered(around.own, taught),
         hello_words=f"Say hello. {persona.name} has been waiting.",
         first=shown[0],
