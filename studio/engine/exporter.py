@@ -23,7 +23,7 @@ from studio.domain import architecture, gemma, modelfile, sizes
 from studio.domain.architecture import Architecture
 from studio.domain.errors import BadFile, StudioError
 from studio.domain.order import Order, from_dict
-from studio.engine import certifier, loader, player, quantizer, vocabulary, writer
+from studio.engine import certifier, documenter, loader, player, quantizer, vocabulary, writer
 from studio.engine.answerer import Answerer
 from studio.engine.certifier import Certifier, Examination
 from studio.engine.merger import Merger
@@ -85,6 +85,7 @@ class Exporter:
                 self.folder / "result.json",
                 json.dumps({**result, "seconds": round(time.monotonic() - began, 1)}, ensure_ascii=False, indent=1) + "\n",
             )
+            documenter.lay(self.folder, dialect.folds_system)
         self.reporter.say("done", path=str(made), bytes=result["bytes"], seconds=round(time.monotonic() - began, 1))
 
     def _phase(self, text: str, start: float, end: float) -> Phase:

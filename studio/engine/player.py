@@ -23,6 +23,21 @@ _SMALL = 100_000_000  # bytes
 Listener = Callable[[str], None]
 
 
+def threads(path: Path) -> int:
+    """How many threads a file is best played with: on a small model they spend their time waiting for each other."""
+    return 1 if path.stat().st_size < _SMALL else os.cpu_count() or 1
+
+
+def rendered(template: str, messages: Sequence[dict[str, str]]) -> str:
+    """Messages in a file's own markup, ready for an answer; raises ValueError where its template refuses them."""
+    return Jinja2ChatFormatter(template, eos_token="<eos>", bos_token="<bos>")(messages=list(messages)).prompt
+
+
+def hush() -> None:
+    """From now on llama.cpp says nothing on the terminal."""
+    llama_cpp.llama_log_set(_SILENT, ctypes.c_void_p(0))
+
+
 def present() -> bool:
     """Whether llama.cpp can be used here."""
     return llama_cpp is not None
@@ -46,7 +61,7 @@ def logged(log: IO[str], listener: Listener | None = None) -> Iterator[None]:
     try:
         yield
     finally:
-        llama_cpp.llama_log_set(_SILENT, ctypes.c_void_p(0))
+        hush()
         log.flush()
 
 
@@ -58,11 +73,10 @@ class Player:
     """An open file. `length` is the number of tokens it can hold at once; memory of earlier tokens is kept in float32."""
 
     def __init__(self, path: Path, length: int) -> None:
-        # On a small model threads spend their time waiting for each other.
-        threads = 1 if path.stat().st_size < _SMALL else os.cpu_count()
+        count = threads(path)
         self._model = llama_cpp.Llama(
             str(path), n_ctx=length, n_batch=min(length, 128), n_ubatch=min(length, 128), type_k=_F32, type_v=_F32, n_gpu_layers=0, logits_all=True,
-            n_threads=threads, n_threads_batch=threads, verbose=False,
+            n_threads=count, n_threads_batch=count, verbose=False,
         )  # fmt: skip
         self.length = length
         self._vocabulary = llama_cpp.llama_model_get_vocab(self._model.model)
@@ -91,9 +105,7 @@ class Player:
 
     def prompt(self, messages: Sequence[dict[str, str]]) -> str:
         """Messages in the file's own markup, ready for an answer; raises ValueError where its template refuses them."""
-        template = self._model.metadata["tokenizer.chat_template"]
-        formatter = Jinja2ChatFormatter(template, eos_token="<eos>", bos_token="<bos>")
-        return formatter(messages=list(messages)).prompt
+        return rendered(self._model.metadata["tokenizer.chat_template"], messages)
 
     def logits(self, tokens: Sequence[int]) -> np.ndarray:
         """Logits at every position, float32 (tokens, vocabulary)."""

@@ -114,14 +114,14 @@ def test_a_kept_blend_stands_in_the_table_as_what_it_is(studio, cast):
 def test_a_kept_blend_is_the_one_that_answers_in_chat_until_another_is_chosen(studio, cast):
     nib, marlow = cast
     folders = [voice(studio, who) for who in cast]
-    before = chat.visit(studio, nib, {}, "character", None, "")
-    assert before.lesson["value"] == before.newest == folders[0].name
+    before = chat.visit(studio, nib, {}, "character", None, None, "")
+    assert before.partner["value"] == before.newest == folders[0].name
     wanted = Blend(tuple(f.name for f in folders), (0.5, 0.5))
     list(blends.mix(studio.library, studio.voice, nib, wanted))
     kept = blending.keep(studio, nib, wanted.parents, "linear", {(f"blend:{nib}", "Hello!"): "Hi."}, 0.5, 0.5).kept
-    after = chat.visit(studio, nib, {}, "character", before.lesson["value"], before.newest)
-    assert after.lesson["value"] == after.newest == kept
-    assert chat.visit(studio, nib, {}, "character", folders[0].name, after.newest).lesson["value"] == folders[0].name
+    after = chat.visit(studio, nib, {}, "character", before.partner["value"], None, before.newest)
+    assert after.partner["value"] == after.newest == kept
+    assert chat.visit(studio, nib, {}, "character", folders[0].name, None, after.newest).partner["value"] == folders[0].name
 
 
 def test_another_character_finds_nothing_chosen_nothing_heard_and_nothing_to_keep(studio, cast):
