@@ -18,6 +18,7 @@ from studio.engine.evaluator import surprises
 from studio.engine.generator import answer, stop_ids
 from studio.engine.material import Lesson
 from studio.engine.meter import Meter
+from studio.engine.prefix import Prefix
 from studio.engine.reporter import Paused, Reporter, Stopped
 from studio.engine.team import agreed, together
 
@@ -199,9 +200,10 @@ def takes(lesson: Lesson, model: Any, in_character: bool) -> Iterator[tuple[str,
     """The answers, greedy, of every character to its lines as the model stands now: (character, question, answer). In character: under its scene."""
     stops = stop_ids(lesson.tokenizer, lesson.dialect)
     for speaker in lesson.speakers:
+        read = Prefix(model.config.get_text_config())  # the scene is the same for all lines
         for question in speaker.samples:
             text = gemma.prompt([Turn("", "user", question)], speaker.system if in_character else "", lesson.dialect)
-            growing = answer(model, lesson.tokenizer, text, stops, 0.0, LONGEST_TAKE, lambda: agreed(lesson.reporter.leaving))
+            growing = answer(model, lesson.tokenizer, text, stops, 0.0, LONGEST_TAKE, lambda: agreed(lesson.reporter.leaving), read)
             said = "".join(list(growing)[-1:])
             if agreed(lesson.reporter.leaving):
                 return  # an answer cut off in the middle is not one
