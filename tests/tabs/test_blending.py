@@ -95,7 +95,7 @@ def test_nothing_is_kept_that_nobody_heard(studio, cast):
 
 def test_a_refusal_gives_the_button_back(studio, cast):
     folders = [voice(studio, cast[0]), voice(studio, cast[1], sizes=True)]
-    *_, last = blending.listen(studio, cast[0], [f.name for f in folders], "linear", 0, {}, 0.5, 0.5)
+    *_, last = blending.listen(studio, blending.Listener(), cast[0], [f.name for f in folders], "linear", 0, {}, 0.5, 0.5)
     assert last.listen["visible"] is True and last.stop["visible"] is False
     assert "DoRA" in last.note["value"]
 
@@ -128,7 +128,16 @@ def test_another_character_finds_nothing_chosen_nothing_heard_and_nothing_to_kee
     nib, marlow = cast
     for who in cast:
         voice(studio, who)
-    desk = blending.arrive(studio, marlow)
+    desk = blending.arrive(studio, blending.Listener(), marlow)
     assert desk.voices["value"] == [] and desk.heard == {} and desk.note["visible"] is False
     assert desk.stage["visible"] is False and desk.keep["interactive"] is False
     assert not any(getattr(desk, f"weight_{n}")["visible"] for n in range(1, 5))
+
+
+def test_what_is_still_being_said_does_not_reach_the_fold_of_another_character(studio, cast):
+    folders = [voice(studio, who) for who in cast]
+    listener = blending.Listener()
+    saying = blending.listen(studio, listener, cast[0], [f.name for f in folders], "linear", 0, {}, 0.5, 0.5)
+    assert next(saying).note["value"] == "Blending."
+    blending.arrive(studio, listener, cast[1])
+    assert list(saying) == [] and listener.persona == ""
