@@ -22,7 +22,7 @@ from transformers.models.gemma2.modeling_gemma2 import Gemma2MLP
 from transformers.models.gemma3.modeling_gemma3 import Gemma3MLP
 from transformers.models.gemma4.modeling_gemma4 import Gemma4TextMLP
 
-from studio.engine.gating import gate, ungate
+from studio.engine.gating import Gate, gate, ungate
 
 ROWS = 1024  # of a weight at a time, so that no copy of it in fp32 is made
 READERS = (("q_proj", "k_proj", "v_proj"), ("gate_proj", "up_proj"))  # of the same input, in the order they are called
@@ -178,11 +178,13 @@ def _forward(self: Any, x: Tensor, *args: Any, **told: Any) -> Tensor:
 
 
 def _mlp(self: Any, x: Tensor) -> Tensor:
-    """Gemma's gated layers; neither gelu(gate) nor its product with up is kept for the way back."""
+    """Gemma's gated layers; neither gelu(gate) nor its product with up is kept for the way back. Where there is none, they are the model's own."""
+    if not torch.is_grad_enabled():
+        return type(self).forward(self, x)  # type: ignore[no-any-return]
     gate_, up = self.gate_proj(x), self.up_proj(x)
     dense = isinstance(self.down_proj, LoraLayer) and _dense(self.down_proj.base_layer, gate_) is not None
     found = answers((self.down_proj,), gate_, up) if dense else None
-    return self.down_proj(self.act_fn(gate_) * up) if found is None else found[0]  # type: ignore[no-any-return]
+    return self.down_proj(Gate.apply(gate_, up)) if found is None else found[0]  # type: ignore[no-any-return, no-untyped-call]
 
 
 def _dense(base: nn.Module, x: Tensor) -> Tensor | None:
