@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from studio.domain import gemma, modelcard, modelfile, persona, rehearsal, sizes, together
+from studio.domain import architecture, gemma, modelcard, modelfile, persona, rehearsal, sizes, together
 from studio.domain.conversation import Turn
 from studio.domain.errors import StudioError
 from studio.domain.modelfile import Modelfile
@@ -18,14 +18,14 @@ from studio.services.library import Library
 from studio.services.models import Models
 from studio.services.ollama import Ollama, Said
 
+CERTIFICATE = "certificate.json"  # its fields are told in studio/domain/examination.py
 DELIVERED = "ollama.json"
-WHOLE = ("F32", "F16", "BF16", "Q8_0", "Q6_K", "Q5_K_M", "Q4_K_M")  # kinds of files that are whole models
 WANTED = "wanted.json"  # beside a file that is to go to Ollama as soon as it is there
 
 
 @dataclass(frozen=True)
 class Made:
-    """A finished export: what was ordered, what came of it, and the name it has in Ollama once it was sent there."""
+    """A finished export: what was ordered, what came of it with its certificate, and the name it has in Ollama once it was sent there."""
 
     folder: Path
     spec: dict[str, Any]
@@ -42,7 +42,7 @@ class Made:
     @property
     def speaks(self) -> bool:
         """Whether it is a whole model, and not only what was learned."""
-        return self.file.suffix == ".gguf" and self.spec["file"] in WHOLE
+        return self.file.suffix == ".gguf" and self.spec["file"] in sizes.KINDS
 
     @property
     def checks(self) -> list[dict[str, Any]]:
@@ -83,10 +83,11 @@ def newest(library: Library, persona_id: str) -> Made | None:
 def _read(folder: Path) -> Made:
     result, sent = folder / "result.json", folder / DELIVERED
     delivered = json.loads(sent.read_text("utf-8")) if sent.is_file() else {}
+    proof = folder / CERTIFICATE  # files made by an earlier studio have what was checked in their result
     return Made(
         folder,
         json.loads((folder / "spec.json").read_text("utf-8")),
-        json.loads(result.read_text("utf-8")),
+        (json.loads(proof.read_text("utf-8")) if proof.is_file() else {}) | json.loads(result.read_text("utf-8")),
         result.stat().st_mtime,
         delivered,
         (folder / WANTED).exists(),
@@ -123,6 +124,12 @@ def without_engine(prefix: Path = Path(sys.prefix)) -> str:
 def estimates(models: Models, model_id: str) -> dict[sizes.FileKind, int]:
     """Bytes the file will have, for each kind."""
     return sizes.of_config(json.loads((models.path(model_id) / "config.json").read_text("utf-8")))
+
+
+def advice(models: Models, model_id: str, kind: sizes.FileKind) -> str:
+    """Why another kind of file is the better choice for this model; empty where it is not."""
+    shape = architecture.read(json.loads((models.path(model_id) / "config.json").read_text("utf-8")))
+    return sizes.advice(shape, shape.vocabulary, kind)
 
 
 def want(library: Library, folder: Path) -> None:
