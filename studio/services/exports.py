@@ -160,11 +160,14 @@ def rehearse(library: Library, models: Models, ollama: Ollama, made: Made) -> It
     check = rehearsal.judged(lines, None if trouble or not rows else _laid_out(models, ollama, made, rows[0]["prompt"]), trouble)
     sent = {"name": made.spec["name"], "at": time.time(), "version": ollama.status().version, "check": check.to_dict()}
     library.write_json(made.folder / DELIVERED, {**sent, "lines": [line.to_dict() for line in lines]})
-    _write_card(library, _read(made.folder))
+    _complete(library, _read(made.folder))
 
 
-def _write_card(library: Library, made: Made) -> None:
-    """The card again, now that its certificate is whole."""
+def _complete(library: Library, made: Made) -> None:
+    """The certificate, and the card with it, again: now with what was heard in Ollama."""
+    proof = library.read_json(made.folder / CERTIFICATE, {})
+    heard = {name: made.sent[name] for name in ("name", "version", "at")}
+    library.write_json(made.folder / CERTIFICATE, {**proof, "checks": made.checks, "answers": made.answers, "ollama": heard})
     who, lesson = made.spec["persona_id"], Path(made.spec["adapter"])
     told = [library.read_json(lesson / name, {}) for name in ("spec.json", "result.json")]
     spec = together.seen_by(told[0], who) if told[0] else {}
