@@ -19,6 +19,7 @@ Fields of the record (null where something could not be measured):
     stop          the file knows the mark that ends an answer; ended, stopped: how many answers of the app and of the file ended by themselves
     character     over conversations kept back from the lesson: conversations, tokens, perplexity_app, perplexity_file, allowed (how much higher the
                   file's may be to be called in character)
+    ollama        once it was asked there: the name it has, Ollama's version, when; its line then stands in checks, its words in answers (ollama)
 """
 
 from collections.abc import Mapping, Sequence

@@ -121,7 +121,7 @@ def _method(recipe: Mapping[str, Any]) -> str:
     kind = "DoRA" if recipe.get("dora") else "LoRA"
     parts = [
         f"{kind}{', rsLoRA' if recipe.get('rslora') else ''}",
-        *(f"{name.replace('_', ' ')} {recipe[name]}" for name in _KNOBS if name in recipe),
+        *(f"{name.replace('_', ' ')} {recipe[name]:.2g}" for name in _KNOBS if name in recipe),
     ]
     return ", ".join(parts)
 

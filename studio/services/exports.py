@@ -102,10 +102,11 @@ def card(made: Made, models: Models) -> Modelfile:
 
 def recipe(made: Made) -> tuple[str, str]:
     """The two lines for a terminal: make the character of its Modelfile, and talk with it."""
-    return modelfile.recipe(made.delivered or made.spec["name"], _thinks(made.folder))
+    return modelfile.recipe(made.delivered or made.spec["name"], thinks(made.folder))
 
 
-def _thinks(folder: Path) -> bool:
+def thinks(folder: Path) -> bool:
+    """Whether the model of this export thinks aloud unless told not to."""
     # Only a family that Ollama lays out by itself, Gemma 4, has no template there.
     return "\nTEMPLATE " not in (folder / "Modelfile").read_text("utf-8")
 
@@ -159,16 +160,19 @@ def rehearse(library: Library, models: Models, ollama: Ollama, made: Made) -> It
     check = rehearsal.judged(lines, None if trouble or not rows else _laid_out(models, ollama, made, rows[0]["prompt"]), trouble)
     sent = {"name": made.spec["name"], "at": time.time(), "version": ollama.status().version, "check": check.to_dict()}
     library.write_json(made.folder / DELIVERED, {**sent, "lines": [line.to_dict() for line in lines]})
-    _write_card(library, _read(made.folder))
+    _complete(library, _read(made.folder))
 
 
-def _write_card(library: Library, made: Made) -> None:
-    """The card again, now that its certificate is whole."""
+def _complete(library: Library, made: Made) -> None:
+    """The certificate, and the card with it, again: now with what was heard in Ollama."""
+    proof = library.read_json(made.folder / CERTIFICATE, {})
+    heard = {name: made.sent[name] for name in ("name", "version", "at")}
+    library.write_json(made.folder / CERTIFICATE, {**proof, "checks": made.checks, "answers": made.answers, "ollama": heard})
     who, lesson = made.spec["persona_id"], Path(made.spec["adapter"])
     told = [library.read_json(lesson / name, {}) for name in ("spec.json", "result.json")]
     spec = together.seen_by(told[0], who) if told[0] else {}
     text = modelcard.written(
-        made.spec, {**made.result, "checks": made.checks}, spec, together.result_of(told[1], who), not _thinks(made.folder)
+        made.spec, {**made.result, "checks": made.checks}, spec, together.result_of(told[1], who), not thinks(made.folder)
     )
     library.write_text(made.folder / "README.md", text)
 

@@ -14,7 +14,7 @@ from studio.domain.persona import slug
 from studio.services import adapters, exports, orders
 from studio.services.adapters import Adapter
 from studio.services.studio import Studio
-from studio.tabs import diploma, pictures
+from studio.tabs import diploma, giving, pictures
 from studio.tabs.product import FIRST, at_work, cards, fingerprint, note, outcome, to_send
 from studio.tabs.room import FILES, RARE, chosen, lesson_line
 from studio.tabs.wiring import bind, go, html, says
@@ -231,6 +231,8 @@ def build(studio: Studio, persona: gr.Radio) -> None:
             with gr.Row(elem_classes="two"):
                 _order(parts)
                 _result(parts)
+                with parts["product"]:
+                    giving.build(studio, persona, parts["name"])
             _answers(parts)
         parts["timer"] = gr.Timer(1, active=False)
         parts["seen"], parts["sending"] = gr.State(""), gr.State("")

@@ -12,7 +12,7 @@ from studio.services import exports
 from studio.services.adapters import Adapter
 from studio.services.studio import Studio
 from studio.tabs import diploma, pictures
-from studio.tabs.room import FILES, RARE
+from studio.tabs.room import FILES, RARE, size_word
 
 FIRST = 3  # questions whose answers are seen at once
 
@@ -78,7 +78,9 @@ def outcome(studio: Studio, persona_id: str, name: str) -> dict[str, Any]:
         "there_words": f"{name} is in Ollama. Open it and choose {made.delivered}, or type:" if made else "",
         "command": exports.recipe(made)[1] if made else "",
         "product": gr.update(visible=made is not None),
-        "path": gr.update(value=str(made.file), label=f"The file, {sizes.in_words(made.result['bytes'])}") if made else "",
+        "path": gr.update(value=str(made.file), label=f"The file, {size_word(made.spec['file'])}, {sizes.in_words(made.result['bytes'])}")
+        if made
+        else "",
         "recipe": "\n".join(exports.recipe(made)) if made else "",
         "modelfile": (made.folder / "Modelfile").read_text("utf-8") if made else "",
         **side_by_side(made.answers if made else []),

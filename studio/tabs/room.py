@@ -11,7 +11,6 @@ from studio.domain.talk import Side, Talk
 from studio.services.adapters import Adapter
 from studio.services.partners import Partner
 from studio.tabs.speech import bubbles
-from studio.tabs.wiring import literal
 
 Who = Literal["character", "before", "both"]
 Talks = Mapping[str, Talk]
@@ -67,6 +66,7 @@ class Room(NamedTuple):
     again: Any = gr.skip()
     keep: Any = gr.skip()
     restart: Any = gr.skip()
+    newest: Any = gr.skip()  # the newest lesson there was at the last look
 
 
 def columns(talk: Talk, who: Who) -> dict[str, Any]:
@@ -126,7 +126,7 @@ def titled(first_line: str) -> str:
 
 def size_word(kind: str) -> str:
     """What a kind of file is called on the page."""
-    known = {str(kind): word for kind, (word, _) in FILES.items()}
+    known = {str(kind): word for kind, (word, _) in {**FILES, **RARE}.items()}
     return known.get(kind, kind)
 
 
@@ -147,15 +147,12 @@ def partner_line(partner: Partner) -> str:
     return f"In Ollama · {partner.name}" if partner.kind == "ollama" else "Before training"
 
 
-def beginning(partner: Partner) -> str:
-    """Where a partner comes from, as markup: numbers, names made safe, and the studio's own words."""
+def beginning(partner: Partner, alone: bool) -> str:
+    """Where a partner comes from, as far as no list beside it tells that (`alone`): numbers and the studio's own words."""
     if partner.kind == "plain":
         return PRACTICE if partner.model == catalogue.PRACTICE else "Gemma, as it comes"
-    if partner.adapter:
-        return occasion(partner.adapter) + (f"<br>{PRACTICE}" if partner.model == catalogue.PRACTICE else "")
-    if partner.made and partner.kind == "file":
-        return f"the file for Ollama, {literal(size_word(partner.made.spec['file']))}, made {day(partner.made.at, time.time())}"
-    return f"in Ollama, as {literal(partner.name)}"
+    told = [occasion(partner.adapter)] if partner.adapter and alone else []
+    return "<br>".join(told + [PRACTICE] * (partner.model == catalogue.PRACTICE))
 
 
 def occasion(adapter: Adapter) -> str:

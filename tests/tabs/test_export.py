@@ -378,6 +378,9 @@ def test_what_it_says_in_ollama_joins_the_certificate(taught, answer, mark, word
     if isinstance(answer, str):
         assert [row["takes"].get("In Ollama") or row["takes"]["In Ollama, in other words"] for row in room.rows] == [answer] * 10
     kept = json.loads((folder / "ollama.json").read_text())
+    proof = json.loads((folder / "certificate.json").read_text())
+    assert proof["checks"][-1]["ok"] is (mark == "ok") and proof["ollama"]["version"] == "0.30.1"
+    assert words in html.unescape((folder / "README.md").read_text()).replace("\\", "")
     assert kept["name"] == "biscuit" and kept["version"] == "0.30.1" and room.there["visible"]
 
 
