@@ -63,24 +63,14 @@ def package(place: Path) -> Path:
     return place
 
 
-def strings(file: bytes, key: str) -> list[str]:
-    """An array of strings in a GGUF file; gguf's own reader takes half a minute for a million of them."""
-    at = file.index(key.encode()) + len(key)
-    _, _, count = struct.unpack_from("<IIQ", file, at)
-    at, found = at + 16, []
-    for _ in range(count):
-        (length,) = struct.unpack_from("<Q", file, at)
-        at += 8 + length
-        found.append(file[at - length : at].decode())
-    return found
-
-
 def dictionary(folder: Path, place: Path) -> None:
     """Gemma's tokenizer in both forms, put together again from llama.cpp's vocabulary: `tokenizer.json`, and `tokenizer.model` for the converter."""
+    from tests.engine.test_export_stock import array, field
+
     file = (place / "llama.cpp" / "models" / "ggml-vocab-gemma-4.gguf").read_bytes()
     mark = {"<|turn>": "<start_of_turn>", "<turn|>": "<end_of_turn>"}
-    tokens = [mark.get(token, token) for token in strings(file, "tokenizer.ggml.tokens")]
-    merges = [pair.split(" ", 1) for pair in strings(file, "tokenizer.ggml.merges")]
+    tokens = [mark.get(token, token) for token in array(file, "tokenizer.ggml.tokens")]
+    merges = [pair.split(" ", 1) for pair in array(file, "tokenizer.ggml.merges")]
     plain = {"single_word": False, "lstrip": False, "rstrip": False, "normalized": False, "special": True}
     added = [
         {"id": n, "content": token, **plain}
@@ -104,24 +94,10 @@ def dictionary(folder: Path, place: Path) -> None:
     shutil.copy(HERE / "assets" / "practice-model" / "chat_template.jinja", folder)
     marks = {row["content"] for row in added}
     kinds = [2 if t == "<unk>" else 3 if t in marks else 6 if len(t) == 6 and t.startswith("<0x") else 1 for t in tokens]
-    pieces = b"".join(_field(1, _field(1, t.encode()) + _field(2, -float(n)) + _field(3, kinds[n])) for n, t in enumerate(tokens))
-    ids = b"".join(_field(n, tokens.index(t)) for n, t in ((40, "<unk>"), (41, "<bos>"), (42, "<eos>"), (43, "<pad>")))
+    pieces = b"".join(field(1, field(1, t.encode()) + field(2, -float(n)) + field(3, kinds[n])) for n, t in enumerate(tokens))
+    ids = b"".join(field(n, tokens.index(t)) for n, t in ((40, "<unk>"), (41, "<bos>"), (42, "<eos>"), (43, "<pad>")))
     # A BPE with bytes, to whose texts nothing is added (sentencepiece_model.proto).
-    (folder / "tokenizer.model").write_bytes(
-        pieces + _field(2, _field(3, 2) + _field(35, 1) + ids) + _field(3, _field(3, 0) + _field(4, 0))
-    )
-
-
-def _field(number: int, value: bytes | float | int) -> bytes:
-    """One field of a protocol buffer (https://protobuf.dev/programming-guides/encoding)."""
-    if isinstance(value, bytes):
-        return _varint(number << 3 | 2) + _varint(len(value)) + value
-    return _varint(number << 3 | 5) + struct.pack("<f", value) if isinstance(value, float) else _varint(number << 3) + _varint(value)
-
-
-def _varint(number: int) -> bytes:
-    low = number & 127
-    return bytes([low | 128]) + _varint(number >> 7) if number > 127 else bytes([low])
+    (folder / "tokenizer.model").write_bytes(pieces + field(2, field(3, 2) + field(35, 1) + ids) + field(3, field(3, 0) + field(4, 0)))
 
 
 def matrices(shape: dict[str, Any]) -> dict[str, tuple[int, int]]:
