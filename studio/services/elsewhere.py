@@ -35,7 +35,7 @@ from studio.settings import Settings
 
 TEACHER = "studio.engine.trainer"
 LESSON, MODEL = "lesson", "model"  # folders in the zip
-ALSO = {"accelerate", "huggingface-hub"}  # used without being imported by name: trl's own engine, and the way to fetch a model
+ALSO = {"huggingface-hub"}  # used without being imported by name: the way to fetch a model
 SMALL_NUMBERS = "bitsandbytes"  # lessons in 4 bit
 _DATE = (1980, 1, 1, 0, 0, 0)
 NOT_TAUGHT = "This model can't be taught. Nothing was made. Choose another one."

@@ -51,6 +51,12 @@ def lengths(library: Library, models: Models, persona_id: str, model_id: str) ->
     return known[1]
 
 
+def too_long(library: Library, models: Models, persona_id: str, model_id: str, longest: int) -> list[tuple[str, int]]:
+    """Title and tokens of every conversation that is longer than so many tokens, the longest first: what a lesson would cut."""
+    counted = zip(teachable(library, persona_id), lengths(library, models, persona_id, model_id), strict=True)
+    return sorted(((c.title, count) for c, count in counted if count > longest), key=lambda entry: -entry[1])
+
+
 def recipe_for(library: Library, models: Models, persona_id: str, model_id: str, preset: Preset, others: Sequence[str] = ()) -> Recipe:
     """The recipe a preset means for this character, those that learn with it, and this model."""
     return plan(library, models, model_id, preset, material(library, models, persona_id, model_id, others))

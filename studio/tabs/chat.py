@@ -41,16 +41,23 @@ class Asked(NamedTuple):
 
 
 # ---------------------------------------------------------------- handlers
-def visit(studio: Studio, persona_id: str | None, talks: Talks, who: Who | None, partner: str | None, beside: str | None) -> Room:
-    """The room as it is for this character, this choice of who answers (none in a tab not opened yet), and those chosen for either column."""
+def visit(
+    studio: Studio, persona_id: str | None, talks: Talks, who: Who | None, partner: str | None, beside: str | None, seen: str | None = None
+) -> Room:
+    """The room as it is for this character, this choice of who answers (none in a tab not opened yet), and those chosen for either column.
+
+    What was learned or kept since the last look, when `seen` was the newest, is chosen by itself.
+    """
     if not persona_id:
         return Room()
     persona = studio.library.character(persona_id).persona
     around = _around(studio, persona_id)
-    taught, left = partners.chosen(around.own, partner), partners.chosen(around.others, beside) or around.others[0]
+    learned = next((one.adapter for one in around.own if one.adapter), None)
+    newest = learned.folder.name if learned else ""
+    taught = partners.chosen(around.own, partner if seen in (None, newest) else None)
+    left = partners.chosen(around.others, beside) or around.others[0]
     choice = who or "character"
     who, talk = choice if taught else "before", talks.get(persona_id, Talk())
-    learned = next((one.adapter for one in around.own if one.adapter), None)
     questions = adapters.unheard(learned, len(QUESTIONS)) if learned else []
     shown = [gr.update(value=question, visible=bool(question)) for question in [*questions, "", "", ""][: len(QUESTIONS)]]
     return Room(
@@ -74,6 +81,7 @@ def visit(studio: Studio, persona_id: str | None, talks: Talks, who: Who | None,
         box=gr.update(
             placeholder="Ask the plain model" if who == "before" and left.kind == "plain" else f"Say something to {persona.name}"
         ),
+        newest=newest,
         **columns(talk, who),
         **buttons(talk, who, taught is not None),
     )
@@ -231,7 +239,7 @@ def build(studio: Studio, persona: gr.Radio) -> None:
         with gr.Row(elem_classes="compare"):
             _columns(parts)
         _composer(parts)
-        parts["talks"], ear = gr.State({}), gr.State(Ear())
+        parts["talks"], parts["newest"], ear = gr.State({}), gr.State(""), gr.State(Ear())
     _wire(studio, persona, tab, parts, ear)
 
 
@@ -299,7 +307,8 @@ def _wire(studio: Studio, persona: gr.Radio, tab: gr.Tab, parts: dict[str, Any],
     """What each button does, and when the room is looked at anew."""
     talks, who, partner, beside, box = (parts[name] for name in ("talks", "who", "partner", "beside", "box"))
     everything, calm = [parts[name] for name in Room._fields], {"show_progress": "hidden"}
-    here, asked = [persona, talks, who, partner, beside], [persona, talks, ear, who, partner, beside, parts["mood"]]
+    here = [persona, talks, who, partner, beside, parts["newest"]]
+    asked = [persona, talks, ear, who, partner, beside, parts["mood"]]
     back = (bind(put_back, studio), [persona, talks, box], [talks, box])
     # Several pages may ask at once: the voice itself puts them in a row, and says so. Two presses on one page ask once.
     once = {"concurrency_limit": None, "trigger_mode": "once", **calm}
