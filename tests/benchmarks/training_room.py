@@ -133,6 +133,8 @@ def starved(home: Path, granted: int) -> dict:
         return {"met": True, "not_measured": "only Linux limits the memory of one process"}
     folder = classroom.lay_out(home / "starved", train=128, **LONG)
     code = subprocess.run([sys.executable, __file__, "--starve", str(granted), str(folder)], cwd=HERE, check=False).returncode
+    if not (folder / "recipe.json").is_file():
+        return {"met": False, "log": (folder / "log.txt").read_text("utf-8")[-1500:]}
     kept = json.loads((folder / "recipe.json").read_text("utf-8"))
     met = code == 0 and (folder / "adapter_model.safetensors").is_file() and bool(kept["given_up"]) and bool(journal(folder, "done"))
     return {
@@ -210,8 +212,11 @@ def main() -> int:
             "shared": lambda: shared(home),
             "told": lambda: told(home),
         }
-        figures = {name: part() for name, part in parts.items() if not given.only or name in given.only.split(",")}
-    print(json.dumps(figures, indent=1))
+        figures = {}
+        for name, part in parts.items():
+            if not given.only or name in given.only.split(","):
+                figures[name] = part()
+                print(json.dumps({name: figures[name]}, indent=1), flush=True)
     if given.json:
         given.json.write_text(json.dumps(figures, indent=1) + "\n", "utf-8")
     return 0 if all(part["met"] for part in figures.values()) else 1
