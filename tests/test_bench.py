@@ -9,13 +9,15 @@ import pytest
 
 from studio import cli
 from tests import manuscript
+from tests.benchmarks import all as all_rows
+from tests.benchmarks import training_core
 
 
 def test_a_name_that_is_no_measurement_lists_those_there_are(capsys):
     assert cli.main(["bench", "nothing"]) == 1
     said = capsys.readouterr().out
     assert said.startswith("There is no measurement called “nothing”. Choose one of ")
-    assert "writing" in said
+    assert "writing" in said and "train-270m" in said, "a file, and one row of a file"
 
 
 def test_figures_go_into_a_file_where_one_is_named():
@@ -45,3 +47,48 @@ def test_the_measurement_for_cards_runs_the_same_way_with_a_tiny_shape_on_a_proc
     [row] = json.loads(file.read_text("utf-8"))
     assert (row["steps"], row["tokens_a_step"], row["finite"], row["given_up"]) == (3, 256, True, [])
     assert row["peer"]["finite"] and row["gigabytes"] > 0 and row["times_the_peer"] > 0
+
+
+REPORTING = """
+TABLE = ("quick", "lost")
+import json, sys
+bars = {"x peer": {"measured": 7.5, "gate": 6, "ambition": 10, "sign": ">="}}
+open(sys.argv[2], "w").write(json.dumps([{"row": "quick", "met": True, "bars": bars}]))
+sys.exit(3)
+"""
+
+
+def test_one_table_has_every_row_and_one_that_was_lost_is_not_met(tmp_path):
+    (tmp_path / "speed.py").write_text(REPORTING)
+    (tmp_path / "other.py").write_text("ROWS = ()")
+    found = all_rows.tables(tmp_path)
+    assert found == {tmp_path / "speed.py": ["quick", "lost"]}
+    report = all_rows.measured(tmp_path / "speed.py", ["quick", "lost"])
+    assert [(row["row"], row["met"]) for row in report] == [("quick", True), ("lost", False)]
+    _, quick, lost = all_rows.lines(report)
+    assert quick.split() == ["quick", "x", "peer", ">=", "6", ">=", "10", "7.5", "met"]
+    assert lost.split() == ["lost", "ended", "with", "3", "before", "it", "NOT", "MET"]
+
+
+def test_the_training_rows_take_part():
+    rows = [row for names in all_rows.tables(all_rows.HERE / "tests/benchmarks").values() for row in names]
+    assert {"train-270m", "train-1b", "memory-1b", "dora", "equal-losses"} <= set(rows) and len(rows) == len(set(rows))
+
+
+def figures(who, rounds, speed, loss=12.5):
+    return [
+        {"who": who, "round": n, "code": "", "losses": [loss], "tokens_per_second": speed + n, "peak_mb": 1000.0, "step_seconds": 1.0}
+        for n in range(rounds)
+    ]
+
+
+def test_a_ratio_counts_only_when_it_is_whole_and_the_losses_are_equal():
+    others = [*figures("sft", 3, 100), *figures("tuned", 3, 200), *figures("ours-apart", 1, 500)]
+    met, slow, apart, short = (
+        training_core.judged("train-270m", [*others, *ours], 3)
+        for ours in (figures("ours", 3, 700), figures("ours", 3, 500), figures("ours", 3, 700, 12.6), figures("ours", 2, 700))
+    )
+    assert met["met"] and met["bars"]["x sft"]["measured"] == 701 / 101
+    assert slow["equal"] and not slow["met"]
+    assert not apart["equal"] and not apart["met"]
+    assert not short["met"] and short["unfinished"]["ours"] == 2

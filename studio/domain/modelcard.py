@@ -14,7 +14,7 @@ _MARKS = {True: "✓", False: "✗", None: "–"}
 def written(
     export: Mapping[str, Any], result: Mapping[str, Any], lesson: Mapping[str, Any], learned: Mapping[str, Any], folds_system: bool
 ) -> str:
-    """The card. `export`, `result`: the export's `spec.json` and `result.json`, with all lines of its certificate; `lesson`, `learned`: those of the lesson."""
+    """The card. `export`: the export's `spec.json`; `result`: its `certificate.json` and `result.json` together; `lesson`, `learned`: those of the lesson."""
     who, (base, repo) = export["persona"], licences.base_name(export["model"])
     licence = licences.of(export["model"], folds_system)
     file = str(result["path"]).replace("\\", "/").rsplit("/", 1)[-1]
@@ -43,7 +43,14 @@ def written(
 
 def _front(licence: licences.Licence, repo: str, file: str) -> list[str]:
     """The lines the Hub reads."""
-    rows = [f"license: {licence.hub}", *([f"base_model: {repo}", "base_model_relation: finetune"] if repo else [])]
+    rows = [
+        f"license: {licence.hub}",
+        *(
+            [f"base_model: {repo}", f"base_model_relation: {'adapter' if file.endswith(f'-{sizes.ADAPTER}.gguf') else 'finetune'}"]
+            if repo
+            else []
+        ),
+    ]
     return [
         "\n".join(
             (
@@ -63,6 +70,18 @@ def _front(licence: licences.Licence, repo: str, file: str) -> list[str]:
 def _talking(name: str, file: str, folds_system: bool) -> list[str]:
     if not file.endswith(".gguf"):
         return []
+    if file.endswith(f"-{sizes.ADAPTER}.gguf"):
+        parts = [
+            "This is what the character learned, alone; it speaks once it is put onto its base model, in the conversation format of that model."
+        ]
+        parts += [
+            f"With llama.cpp: `llama-cli -m base.gguf --lora {file}`.",
+            "With Ollama: put the base model as `base.gguf` beside the Modelfile.",
+        ]
+        return [
+            "## How to talk with it",
+            " ".join([*parts, 'With Python: `PeftModel.from_pretrained(base, "peft")`, from the folder of that name.']),
+        ]
     lines = "\n".join(f"    {line}" for line in modelfile.recipe(name, thinks=not folds_system))
     return ["## How to talk with it", "With Ollama (ollama.com), in the folder of this file:", lines]
 
@@ -84,8 +103,8 @@ def _facts(
         ("Kept-back replies, loss before and after (nats a token)", _losses(learned)),
         ("File", f"{result['quantization']}, {sizes.in_words(result['bytes'])}"),
     ]
-    if result.get("nmse_file") is not None:
-        rows.append(("Difference from the trained model (normalised squared error of the logits)", f"{result['nmse_file']:.1e}"))
+    if measured := result.get("logits"):
+        rows.append(("Difference from the trained model (normalised squared error of the logits)", f"{measured['nmse']:.1e}"))
     return [(name, text) for name, text in rows if text]
 
 
@@ -102,7 +121,7 @@ def _method(recipe: Mapping[str, Any]) -> str:
     kind = "DoRA" if recipe.get("dora") else "LoRA"
     parts = [
         f"{kind}{', rsLoRA' if recipe.get('rslora') else ''}",
-        *(f"{name.replace('_', ' ')} {recipe[name]}" for name in _KNOBS if name in recipe),
+        *(f"{name.replace('_', ' ')} {recipe[name]:.2g}" for name in _KNOBS if name in recipe),
     ]
     return ", ".join(parts)
 

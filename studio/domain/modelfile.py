@@ -30,9 +30,9 @@ class Modelfile:
     parameters: Mapping[str, float | int]
     oldest: tuple[int, int, int] = (0, 6, 0)  # the first Ollama that knows this family
 
-    def render(self, file: str) -> str:
-        """The text of a Modelfile for a GGUF file beside it. Nothing in `system` can become an instruction."""
-        lines = [f"FROM ./{file}"]
+    def render(self, file: str, adapter: str = "") -> str:
+        """The text of a Modelfile for a GGUF file beside it, with an adapter file put onto that. Nothing in `system` can become an instruction."""
+        lines = [f"FROM ./{file}", *([f"ADAPTER ./{adapter}"] if adapter else [])]
         if self.template:
             lines.append(f'TEMPLATE """{self.template}"""')
         if self.system:

@@ -12,8 +12,8 @@ CARD, NOTICE, LICENCE = "README.md", "NOTICE", "LICENSE"
 
 
 def lay(folder: Path, folds_system: bool) -> None:
-    """Write them into an export's folder, which holds its `spec.json` and `result.json`. `folds_system`: as the model's dialect says."""
-    export, result = _read(folder / "spec.json"), _read(folder / "result.json")
+    """Write them into an export's folder, which holds its `spec.json`, `certificate.json` and `result.json`. `folds_system`: as the model's dialect says."""
+    export, result = _read(folder / "spec.json"), _read(folder / "certificate.json") | _read(folder / "result.json")
     lesson, learned = _lesson(folder, export)
     _put(folder / CARD, modelcard.written(export, result, lesson, learned, folds_system).encode())
     licence = licences.of(export["model"], folds_system)

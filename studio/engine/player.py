@@ -18,6 +18,7 @@ try:
 except (ImportError, OSError, RuntimeError):  # not installed, or its library does not load on this machine
     llama_cpp = None
 
+VERSION: str | None = llama_cpp.__version__ if llama_cpp else None  # of the Python package that carries llama.cpp
 _F32 = 0  # ggml's number for float32, for the memory of earlier tokens
 _SMALL = 100_000_000  # bytes
 Listener = Callable[[str], None]
@@ -70,13 +71,15 @@ _SILENT = llama_cpp.llama_log_callback(lambda _level, _text, _user: None) if lla
 
 
 class Player:
-    """An open file. `length` is the number of tokens it can hold at once; memory of earlier tokens is kept in float32."""
+    """An open file, with an adapter file put onto it where one is given. `length` is the number of tokens it can hold at once; memory of earlier tokens is
+    kept in float32.
+    """
 
-    def __init__(self, path: Path, length: int) -> None:
+    def __init__(self, path: Path, length: int, adapter: Path | None = None) -> None:
         count = threads(path)
         self._model = llama_cpp.Llama(
             str(path), n_ctx=length, n_batch=min(length, 128), n_ubatch=min(length, 128), type_k=_F32, type_v=_F32, n_gpu_layers=0, logits_all=True,
-            n_threads=count, n_threads_batch=count, verbose=False,
+            n_threads=count, n_threads_batch=count, lora_path=str(adapter) if adapter else None, verbose=False,
         )  # fmt: skip
         self.length = length
         self._vocabulary = llama_cpp.llama_model_get_vocab(self._model.model)
@@ -99,9 +102,9 @@ class Player:
         """Whether the file itself says that an answer ends with this token."""
         return bool(llama_cpp.llama_vocab_is_eog(self._vocabulary, token))
 
-    def adds_bos(self) -> bool:
-        """Whether the file asks for a beginning before raw text."""
-        return self._model.metadata.get("tokenizer.ggml.add_bos_token") == "true"
+    def raw(self, text: str) -> list[int]:
+        """Token ids of a text with the beginning the file itself asks for: how Ollama reads a prompt that was written without one."""
+        return self._model.tokenize(text.encode(), add_bos=True, special=True)
 
     def prompt(self, messages: Sequence[dict[str, str]]) -> str:
         """Messages in the file's own markup, ready for an answer; raises ValueError where its template refuses them."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from studio.domain import gemma, modelcard, modelfile, persona, rehearsal, sizes, together
+from studio.domain import architecture, gemma, modelcard, modelfile, persona, rehearsal, sizes, together
 from studio.domain.conversation import Turn
 from studio.domain.errors import StudioError
 from studio.domain.modelfile import Modelfile
@@ -18,14 +18,14 @@ from studio.services.library import Library
 from studio.services.models import Models
 from studio.services.ollama import Ollama, Said
 
+CERTIFICATE = "certificate.json"  # its fields are told in studio/domain/examination.py
 DELIVERED = "ollama.json"
-WHOLE = ("F32", "F16", "BF16", "Q8_0", "Q6_K", "Q5_K_M", "Q4_K_M")  # kinds of files that are whole models
 WANTED = "wanted.json"  # beside a file that is to go to Ollama as soon as it is there
 
 
 @dataclass(frozen=True)
 class Made:
-    """A finished export: what was ordered, what came of it, and the name it has in Ollama once it was sent there."""
+    """A finished export: what was ordered, what came of it with its certificate, and the name it has in Ollama once it was sent there."""
 
     folder: Path
     spec: dict[str, Any]
@@ -42,7 +42,7 @@ class Made:
     @property
     def speaks(self) -> bool:
         """Whether it is a whole model, and not only what was learned."""
-        return self.file.suffix == ".gguf" and self.spec["file"] in WHOLE
+        return self.file.suffix == ".gguf" and self.spec["file"] in sizes.KINDS
 
     @property
     def checks(self) -> list[dict[str, Any]]:
@@ -83,10 +83,11 @@ def newest(library: Library, persona_id: str) -> Made | None:
 def _read(folder: Path) -> Made:
     result, sent = folder / "result.json", folder / DELIVERED
     delivered = json.loads(sent.read_text("utf-8")) if sent.is_file() else {}
+    proof = folder / CERTIFICATE  # files made by an earlier studio have what was checked in their result
     return Made(
         folder,
         json.loads((folder / "spec.json").read_text("utf-8")),
-        json.loads(result.read_text("utf-8")),
+        (json.loads(proof.read_text("utf-8")) if proof.is_file() else {}) | json.loads(result.read_text("utf-8")),
         result.stat().st_mtime,
         delivered,
         (folder / WANTED).exists(),
@@ -125,6 +126,12 @@ def estimates(models: Models, model_id: str) -> dict[sizes.FileKind, int]:
     return sizes.of_config(json.loads((models.path(model_id) / "config.json").read_text("utf-8")))
 
 
+def advice(models: Models, model_id: str, kind: sizes.FileKind) -> str:
+    """Why another kind of file is the better choice for this model; empty where it is not."""
+    shape = architecture.read(json.loads((models.path(model_id) / "config.json").read_text("utf-8")))
+    return sizes.advice(shape, shape.vocabulary, kind)
+
+
 def want(library: Library, folder: Path) -> None:
     """Note that this export is to be sent to Ollama, so that a closed page or studio does not forget it."""
     library.write_json(folder / WANTED, {"at": time.time()})
@@ -153,11 +160,14 @@ def rehearse(library: Library, models: Models, ollama: Ollama, made: Made) -> It
     check = rehearsal.judged(lines, None if trouble or not rows else _laid_out(models, ollama, made, rows[0]["prompt"]), trouble)
     sent = {"name": made.spec["name"], "at": time.time(), "version": ollama.status().version, "check": check.to_dict()}
     library.write_json(made.folder / DELIVERED, {**sent, "lines": [line.to_dict() for line in lines]})
-    _write_card(library, _read(made.folder))
+    _complete(library, _read(made.folder))
 
 
-def _write_card(library: Library, made: Made) -> None:
-    """The card again, now that its certificate is whole."""
+def _complete(library: Library, made: Made) -> None:
+    """The certificate, and the card with it, again: now with what was heard in Ollama."""
+    proof = library.read_json(made.folder / CERTIFICATE, {})
+    heard = {name: made.sent[name] for name in ("name", "version", "at")}
+    library.write_json(made.folder / CERTIFICATE, {**proof, "checks": made.checks, "answers": made.answers, "ollama": heard})
     who, lesson = made.spec["persona_id"], Path(made.spec["adapter"])
     told = [library.read_json(lesson / name, {}) for name in ("spec.json", "result.json")]
     spec = together.seen_by(told[0], who) if told[0] else {}

@@ -21,12 +21,12 @@ from studio.domain.formats.found import LARGEST
 from studio.domain.formats.source import WHOLE, mended
 from studio.services import storage
 from studio.services.adapters import Adapter
-from studio.services.exports import Made
+from studio.services.exports import CERTIFICATE, Made
 from studio.services.library import Library
 from studio.services.models import OWN
 
 ADAPTER, SETTINGS = "adapter_model.safetensors", "adapter_config.json"
-PAPERS = ("README.md", "NOTICE", "LICENSE", "PRACTICE-MODEL.md", "certificate.json")
+PAPERS = ("README.md", "NOTICE", "LICENSE", "PRACTICE-MODEL.md")
 _SPEC = ("kind", "persona_id", "persona", "name", "model", "preset", "recipe", "samples", "created")
 _BLENDED = "{name} speaks with a blend of voices, which has no lesson of its own to take along. Take the file, or choose a lesson."
 _UNFINISHED = "This lesson has not come to its end. Nothing was written. Let it finish first."
@@ -96,9 +96,11 @@ def _lesson(library: Library, adapter: Adapter) -> dict[str, Iterable[bytes]]:
 
 
 def papers(made: Made) -> dict[str, bytes]:
-    """What lies beside the file, and its certificate with what was heard in Ollama."""
+    """What lies beside the file, and its certificate, without the names of folders."""
     found = {name: (made.folder / name).read_bytes() for name in PAPERS if (made.folder / name).is_file()}
-    return {"certificate.json": _json({"checks": made.checks, "answers": made.answers}), **found}
+    proof = {**made.result, "checks": made.checks, "answers": made.answers}
+    proof |= {"model": public(made.spec["model"]), "adapter": Path(made.spec["adapter"]).name, "path": made.file.name}
+    return {**found, CERTIFICATE: _json(proof)}
 
 
 def _pieces(path: Path) -> Iterator[bytes]:

@@ -16,7 +16,7 @@ from studio.services.adapters import Adapter
 from studio.services.studio import Studio
 from studio.tabs import diploma, giving, pictures
 from studio.tabs.product import FIRST, at_work, cards, fingerprint, note, outcome, to_send
-from studio.tabs.room import FILES, chosen, lesson_line
+from studio.tabs.room import FILES, RARE, chosen, lesson_line
 from studio.tabs.wiring import bind, go, html, says
 
 OURS: sizes.FileKind = "Q8_0"
@@ -73,7 +73,7 @@ class Bench(NamedTuple):
 
 
 # ---------------------------------------------------------------- handlers
-def visit(studio: Studio, persona_id: str | None, lesson: str | None, file: sizes.FileKind | None, name: str | None) -> Bench:
+def visit(studio: Studio, persona_id: str | None, lesson: str | None, file: sizes.Kind | None, name: str | None) -> Bench:
     """The whole room as the disk has it. A size that was chosen and a name that was typed stay (there are none in a tab not opened yet).
 
     A file that was on its way to Ollama when the page was left goes on its way.
@@ -92,7 +92,7 @@ def visit(studio: Studio, persona_id: str | None, lesson: str | None, file: size
         page=gr.update(visible=True),
         headline=f"Take {persona.name} anywhere.",
         lesson=gr.update(choices=[(lesson_line(a), a.folder.name) for a in learned], value=adapter.folder.name, visible=len(learned) > 1),
-        file=gr.update(choices=cards(studio, adapter), value=file or OURS),
+        file=gr.update(choices=cards(studio, adapter, file), value=file or OURS),
         name=(name or "").strip() or slug(persona.name),
         **at_work(studio, persona_id, sending),
         **outcome(studio, persona_id, persona.name),
@@ -100,20 +100,27 @@ def visit(studio: Studio, persona_id: str | None, lesson: str | None, file: size
     )
 
 
-def arrive(studio: Studio, persona_id: str | None, lesson: str | None, file: sizes.FileKind | None) -> Bench:
+def arrive(studio: Studio, persona_id: str | None, lesson: str | None, file: sizes.Kind | None) -> Bench:
     """The room for a character just opened: its own name stands in the field."""
     return visit(studio, persona_id, lesson, file, "")
 
 
-def make(studio: Studio, persona_id: str, lesson: str | None, file: sizes.FileKind, name: str) -> Bench:
+def prefer(studio: Studio, persona_id: str, lesson: str | None, rare: sizes.Kind | None) -> Bench:
+    """A rare kind of file joins the others and is chosen."""
+    return Bench(file=gr.update(choices=cards(studio, _adapter(studio, persona_id, lesson), rare), value=rare or OURS))
+
+
+def make(studio: Studio, persona_id: str, lesson: str | None, file: sizes.Kind, name: str) -> Bench:
     """Start making the file; pressed twice it is started once."""
     _start(studio, persona_id, lesson, file, name)
     return Bench(**at_work(studio, persona_id, ""), note=note(""), taken=gr.update(visible=False))
 
 
-def send(studio: Studio, persona_id: str, lesson: str | None, file: sizes.FileKind, name: str) -> Bench:
+def send(studio: Studio, persona_id: str, lesson: str | None, file: sizes.Kind, name: str) -> Bench:
     """Send the file to Ollama, making it first unless it lies here already; where Ollama has somebody of that name, ask first."""
     called = checked_name(name.strip())
+    if file == sizes.ADAPTER:
+        raise NotReady("What was learned can't speak in Ollama by itself. Choose one of the sizes for that, or make the file only.")
     _check_running(studio)
     if called in studio.ollama.names():
         words = f"There is a “{called}” in Ollama already. Replace it with this one, or type another name above and send again."
@@ -121,7 +128,7 @@ def send(studio: Studio, persona_id: str, lesson: str | None, file: sizes.FileKi
     return replace(studio, persona_id, lesson, file, name)
 
 
-def replace(studio: Studio, persona_id: str, lesson: str | None, file: sizes.FileKind, name: str) -> Bench:
+def replace(studio: Studio, persona_id: str, lesson: str | None, file: sizes.Kind, name: str) -> Bench:
     """Send the file to Ollama, whoever has that name there."""
     _check_running(studio)
     started = _sent(studio, persona_id, lesson, file, name)
@@ -134,7 +141,7 @@ def _check_running(studio: Studio) -> None:
         raise NotReady(status.sentence)
 
 
-def _sent(studio: Studio, persona_id: str, lesson: str | None, file: sizes.FileKind, name: str) -> Bench:
+def _sent(studio: Studio, persona_id: str, lesson: str | None, file: sizes.Kind, name: str) -> Bench:
     adapter, made = _adapter(studio, persona_id, lesson), exports.newest(studio.library, persona_id)
     if made and made.answers_to(adapter.folder, file, checked_name(name.strip())):
         exports.want(studio.library, made.folder)
@@ -195,16 +202,17 @@ def _adapter(studio: Studio, persona_id: str, lesson: str | None) -> Adapter:
     return adapter
 
 
-def _start(studio: Studio, persona_id: str, lesson: str | None, file: sizes.FileKind, name: str) -> Path:
+def _start(studio: Studio, persona_id: str, lesson: str | None, file: sizes.Kind, name: str) -> Path:
     adapter = _adapter(studio, persona_id, lesson)
-    if file == "Q4_K_M" and (sentence := exports.without_engine()):
+    if file in sizes.MIXED and (sentence := exports.without_engine()):
         raise NotReady(sentence)
     folder = orders.order_export(studio.library, adapter.folder, file, checked_name(name.strip()), persona_id)
     studio.voice.rest()  # the file is made with the whole model in memory: not beside another copy of it
     try:
         studio.jobs.start("export", folder)
     except StudioError:
-        shutil.rmtree(folder)  # an order that was refused leaves nothing behind
+        if not any(folder.glob("*.part")):  # an order that was refused leaves nothing behind, but what was begun stays
+            shutil.rmtree(folder)
         raise
     return folder
 
@@ -241,6 +249,10 @@ def _order(parts: dict[str, Any]) -> None:
         parts["file"] = gr.Radio(
             [(f"{word}\n{sentence} ({kind})", kind) for kind, (word, sentence) in FILES.items()],
             value=OURS, label="How big may the file be?", interactive=True, elem_classes="choices",
+        )  # fmt: skip
+        parts["rare"] = gr.Dropdown(
+            [(f"{word} ({kind})", kind) for kind, (word, _) in RARE.items()],
+            value=None, label="More kinds", interactive=True, elem_classes="short",
         )  # fmt: skip
         parts["name"] = gr.Textbox(label="Name in Ollama", info="small letters, numbers and dashes", interactive=True, elem_classes="short")
         with gr.Row(elem_classes="acts") as parts["acts"]:
@@ -283,6 +295,7 @@ def _wire(studio: Studio, persona: gr.Radio, tab: gr.Tab, parts: dict[str, Any])
     everything, calm = [parts[name] for name in Bench._fields], {"show_progress": "hidden"}
     order = [persona, lesson, file, parts["name"]]
     gr.on([tab.select, lesson.input], bind(visit, studio), order, everything, **calm)
+    parts["rare"].input(bind(prefer, studio), [persona, lesson, parts["rare"]], everything, **calm)
     parts["make"].click(bind(make, studio), order, everything, **calm)
     parts["send"].click(bind(send, studio), order, everything, **calm)
     parts["replace"].click(bind(replace, studio), order, everything, **calm)

@@ -12,7 +12,7 @@ from studio.services import exports
 from studio.services.adapters import Adapter
 from studio.services.studio import Studio
 from studio.tabs import diploma, pictures
-from studio.tabs.room import FILES, size_word
+from studio.tabs.room import FILES, RARE, size_word
 
 FIRST = 3  # questions whose answers are seen at once
 
@@ -29,13 +29,19 @@ def fingerprint(studio: Studio, persona_id: str) -> str:
     return f"{folder}:{studio.jobs.state(folder)}:{len(studio.jobs.events(folder))}" if folder else ""
 
 
-def cards(studio: Studio, adapter: Adapter) -> list[tuple[str, sizes.FileKind]]:
-    """The three sizes with what they come to for this model."""
-    estimates = exports.estimates(studio.models, adapter.model)
-    sentences = {kind: sentence for kind, (_, sentence) in FILES.items()}
-    if exports.without_engine():
-        sentences["Q4_K_M"] = "Needs llama.cpp, which is not on this computer."
-    return [(f"{word}, {sizes.in_words(estimates[kind])}\n{sentences[kind]} ({kind})", kind) for kind, (word, _) in FILES.items()]
+def cards(studio: Studio, adapter: Adapter, also: sizes.Kind | None = None) -> list[tuple[str, sizes.Kind]]:
+    """The three sizes, and the rare kind that is wanted `also`, with what they come to for this model."""
+    bytes_, without = exports.estimates(studio.models, adapter.model), exports.without_engine()
+    offered: dict[sizes.Kind, tuple[str, str]] = {**FILES, **({also: RARE[also]} if also in RARE else {})}
+    found: list[tuple[str, sizes.Kind]] = []
+    for kind, (word, sentence) in offered.items():
+        if kind == sizes.ADAPTER:
+            size, advice = (adapter.folder / "adapter_model.safetensors").stat().st_size, ""
+        else:
+            size, advice = bytes_[kind], exports.advice(studio.models, adapter.model, kind)
+        missing = "Needs llama.cpp, which is not on this computer." if without and kind in sizes.MIXED else ""
+        found.append((f"{word}, {sizes.in_words(size)}\n{missing or advice or sentence} ({kind})", kind))
+    return found
 
 
 def at_work(studio: Studio, persona_id: str, sending: str) -> dict[str, Any]:

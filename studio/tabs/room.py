@@ -23,6 +23,14 @@ FILES: dict[sizes.FileKind, tuple[str, str]] = {
     "Q8_0": ("Balanced", "Our choice. Hard to tell from the original."),
     "F16": ("Full", "Nothing lost. Needs a strong computer."),
 }
+# What few people need.
+RARE: dict[sizes.Kind, tuple[str, str]] = {
+    "Q6_K": ("Nearly balanced", "A little smaller than Balanced, and hardly less."),
+    "Q5_K_M": ("Rather small", "Between Balanced and Small."),
+    "BF16": ("Full, as the model came", "The number format most models come in."),
+    "F32": ("Every digit", "Very large. For turning into something else."),
+    "adapter": ("Only what was learned", "To put onto the same model elsewhere. It can't go to Ollama by itself."),
+}
 MONTHS = ("January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December")
 
 
@@ -118,7 +126,7 @@ def titled(first_line: str) -> str:
 
 def size_word(kind: str) -> str:
     """What a kind of file is called on the page."""
-    known = {str(kind): word for kind, (word, _) in FILES.items()}
+    known = {str(kind): word for kind, (word, _) in {**FILES, **RARE}.items()}
     return known.get(kind, kind)
 
 

@@ -9,7 +9,7 @@ from studio.domain.persona import Persona
 
 SHEET = Persona("Biscuit", description="A six-year-old puppy.", system="You are Biscuit. SECRET").to_dict()
 RESULT = {
-    "path": "C:\\Users\\Mia\\exports\\biscuit-1\\biscuit-Q8_0.gguf", "quantization": "Q8_0", "bytes": 6_000_000, "nmse_file": 3e-4,
+    "path": "C:\\Users\\Mia\\exports\\biscuit-1\\biscuit-Q8_0.gguf", "quantization": "Q8_0", "bytes": 6_000_000, "logits": {"nmse": 3e-4},
     "checks": [{"title": "It knows when to stop", "sentence": "no run-on replies in 10 tries", "expert": "stop token", "ok": True}],
 }  # fmt: skip
 LESSON = {
@@ -70,5 +70,5 @@ def test_a_name_cannot_break_out_of_its_line():
 
 def test_a_file_without_a_lesson_has_a_card_too():
     export = {"persona": SHEET, "model": "practice", "model_path": "x", "name": "robin", "file": "F32", "adapter": None}
-    text = modelcard.written(export, {**RESULT, "nmse_file": None}, {}, {}, True)
+    text = modelcard.written(export, {**RESULT, "logits": None}, {}, {}, True)
     assert "Practice model" in text and "Examples" not in text and "Method" not in text

@@ -96,7 +96,7 @@ def made(library, tmp_path):
         (folder / name).write_text(text)
     library.write_json(folder / "spec.json", {"adapter": str(tmp_path), "file": "Q8_0", "name": "biscuit"})
     result = {"path": "biscuit-Q8_0.gguf", "bytes": 4, "checks": [], "answers": []}
-    return exports.Made(folder, {"file": "Q8_0", "name": "biscuit"}, result, 0.0, {}, False)
+    return exports.Made(folder, {"file": "Q8_0", "name": "biscuit", "model": "practice", "adapter": str(tmp_path)}, result, 0.0, {}, False)
 
 
 @pytest.fixture

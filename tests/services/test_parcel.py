@@ -104,7 +104,8 @@ def test_it_names_no_folder_of_this_computer_and_nobody_elses_words(taught, tmp_
         everything = {name: archive.read(name) for name in archive.namelist()}
     assert not [name for name, content in everything.items() if str(tmp_path).encode() in content]
     assert {"learned/adapter_model.safetensors", "papers/certificate.json", "papers/NOTICE", "papers/README.md"} <= set(everything)
-    assert json.loads(everything["papers/certificate.json"])["checks"] == [CHECK]
+    proof = json.loads(everything["papers/certificate.json"])
+    assert proof["checks"] == [CHECK] and proof["adapter"] == "biscuit-1" and proof["path"] == "biscuit-Q8_0.gguf"
 
 
 def test_of_a_shared_lesson_only_ones_own_conversations_go_along(taught, tmp_path):

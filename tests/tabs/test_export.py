@@ -81,8 +81,10 @@ def checks(found, exact=True, speakers=10):
     return [
         certificate.words(2104, 2104),
         certificate.speakers(speakers, 10),
+        certificate.check(certificate.NUMBERS, "in all 512 places, to the last digits", True),
         certificate.answers(found, exact, True, True),
         certificate.stops(found, True),
+        certificate.check(certificate.CHARACTER, "as sure as the app of 9 conversations it never learned", True),
         certificate.check(certificate.OLLAMA, "Checked when it is sent to Ollama.", None),
     ]
 
@@ -218,7 +220,7 @@ def test_all_answers_alike_is_called_exact(taught):
     finish(*taught)
     page = export.visit(*taught, None, "Q8_0", "").cert
     assert "The file speaks exactly like the character you trained" in page
-    assert marks(page) == ["ok", "ok", "ok", "ok", "wait"] and "seal" in page
+    assert marks(page) == [*["ok"] * 6, "wait"] and "seal" in page
 
 
 def test_a_small_file_that_differs_is_not_called_exact(taught):
@@ -236,9 +238,9 @@ def test_one_check_that_went_wrong_turns_the_certificate(taught):
 
 
 def test_a_check_nobody_made_is_said_to_be_open(taught):
-    finish(*taught, rows=checks(answers())[:4])
+    finish(*taught, rows=checks(answers())[:6])
     page = export.visit(*taught, None, "Q8_0", "").cert
-    assert marks(page) == ["ok", "ok", "ok", "ok", "wait"] and "Not checked yet." in page
+    assert marks(page) == [*["ok"] * 6, "wait"] and "Not checked yet." in page
 
 
 def test_what_a_result_file_says_cannot_become_markup(taught):
@@ -249,8 +251,8 @@ def test_what_a_result_file_says_cannot_become_markup(taught):
     assert "${1+1} {{value}}" in html.unescape(page)
 
 
-def test_before_there_is_a_file_five_checks_wait(taught):
-    assert marks(export.visit(*taught, None, "Q8_0", "").cert) == ["wait"] * 5
+def test_before_there_is_a_file_every_check_waits(taught):
+    assert marks(export.visit(*taught, None, "Q8_0", "").cert) == ["wait"] * 7
 
 
 def test_answers_that_differ_are_shown_first_and_said_to(taught):
@@ -371,11 +373,14 @@ def test_what_it_says_in_ollama_joins_the_certificate(taught, answer, mark, word
     phases = [room.phase for room in export.deliver(studio, who, str(folder)) if isinstance(room.phase, str)]
     assert "Asking it in Ollama, question 1 of 10" in phases
     room = export.visit(studio, who, None, "Q8_0", "")
-    assert marks(room.cert)[4] == mark and words in html.unescape(room.cert)
+    assert marks(room.cert)[-1] == mark and words in html.unescape(room.cert)
     assert ("Not safe to share yet" in room.cert) == (mark == "bad")
     if isinstance(answer, str):
         assert [row["takes"].get("In Ollama") or row["takes"]["In Ollama, in other words"] for row in room.rows] == [answer] * 10
     kept = json.loads((folder / "ollama.json").read_text())
+    proof = json.loads((folder / "certificate.json").read_text())
+    assert proof["checks"][-1]["ok"] is (mark == "ok") and proof["ollama"]["version"] == "0.30.1"
+    assert words in html.unescape((folder / "README.md").read_text()).replace("\\", "")
     assert kept["name"] == "biscuit" and kept["version"] == "0.30.1" and room.there["visible"]
 
 
@@ -385,3 +390,37 @@ def test_two_lines_tell_how_to_take_it_to_another_ollama(taught):
     assert export.visit(*taught, None, "Q8_0", "").recipe == "ollama create biscuit -f Modelfile\nollama run biscuit"
     (folder / "Modelfile").write_text("FROM ./biscuit-Q8_0.gguf\n")
     assert export.visit(*taught, None, "Q8_0", "").recipe.endswith("ollama run biscuit --think=false"), "a family that thinks aloud"
+
+
+def test_rare_kinds_join_the_sizes_when_they_are_wanted(taught):
+    studio, who = taught
+    offered = [kind for _, kind in export.visit(studio, who, None, None, "").file["choices"]]
+    assert offered == ["Q4_K_M", "Q8_0", "F16"]
+    room = export.prefer(studio, who, None, "adapter")
+    (words, kind), chosen = room.file["choices"][-1], room.file["value"]
+    assert (kind, chosen) == ("adapter", "adapter") and words.startswith("Only what was learned, 1 MB")
+    assert export.visit(studio, who, None, "adapter", "").file["choices"] == room.file["choices"]
+
+
+def test_what_was_learned_alone_is_not_sent_to_ollama(taught):
+    with pytest.raises(NotReady, match="can't speak in Ollama by itself"):
+        export.send(*taught, None, "adapter", "biscuit")
+    assert taught[0].library.exports(taught[1]) == []
+
+
+def test_small_kinds_are_advised_against_where_they_save_little(taught):
+    words = {kind: words for words, kind in export.visit(*taught, None, None, "").file["choices"]}
+    assert "Balanced is better here: this model's rows (64 numbers) don't fit the small kind" in words["Q4_K_M"]
+    assert "Our choice" in words["Q8_0"]
+
+
+def test_an_export_that_was_cut_off_is_gone_on_with(taught):
+    studio, who = taught
+    adapter = studio.library.adapters(who)[0]
+    begun = orders.order_export(studio.library, adapter, "F16", "biscuit")
+    assert orders.order_export(studio.library, adapter, "F16", "biscuit") != begun  # nothing lies there yet
+    (begun / "biscuit-F16.gguf.part").write_bytes(b"half")
+    assert orders.order_export(studio.library, adapter, "F16", "biscuit") == begun
+    assert orders.order_export(studio.library, adapter, "Q8_0", "biscuit") != begun
+    (begun / "result.json").write_text("{}")
+    assert orders.order_export(studio.library, adapter, "F16", "biscuit") != begun
