@@ -16,10 +16,11 @@ from fastapi.responses import FileResponse, PlainTextResponse, Response
 from fastapi.staticfiles import StaticFiles
 
 from studio import entrance, palette
-from studio.domain.errors import Busy, NotFound
-from studio.guard import Guard
+from studio.domain.errors import NotFound
+from studio.guard import HELLO, Guard
 from studio.services.studio import Studio, assemble
 from studio.settings import Settings
+from studio.splash import Splash
 from studio.stream import OrderedStream
 from studio.tabs import assist, chat, export, home, past, prepare, train, write
 from studio.tabs.wiring import Pick, bind, html
@@ -38,6 +39,9 @@ BRAND = (
 def page(studio: Studio) -> gr.Blocks:
     """The window: the cast on the cover band, and the six tabs."""
     with gr.Blocks(title="Persona Studio", fill_width=True, analytics_enabled=False, delete_cache=(3600, 86400)) as demo:
+        # Each handler has a queue of its own, so a long answer in Chat holds up nothing else; one at a time in it, so that an older answer never
+        # overtakes a newer one. Said first: later it would make the whole app anew.
+        demo.queue(max_size=64, default_concurrency_limit=1)
         with gr.Row(elem_id="band"):
             html(BRAND, elem_id="brand")
             persona = Pick([], label="Character", show_label=False, container=False, interactive=True, elem_id="cast")
@@ -49,9 +53,6 @@ def page(studio: Studio) -> gr.Blocks:
         new.click(None, None, None, js=home.PRESS_NEW)
     for event in demo.fns.values():
         event.api_visibility = "private"
-    # Each handler has a queue of its own, so a long answer in Chat holds up nothing else; one at a time in it, so that an older answer never
-    # overtakes a newer one.
-    demo.queue(max_size=64, default_concurrency_limit=1)
     demo.state_session_capacity = 200
     return demo
 
@@ -59,7 +60,7 @@ def page(studio: Studio) -> gr.Blocks:
 def web(studio: Studio, port: int, key: str) -> FastAPI:
     """The server behind the guard: our own routes first, Gradio under everything else."""
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, max_body_size=LARGEST_REQUEST)
-    app.get("/studio/hello")(_hello(port, key))
+    app.get(HELLO)(_hello(port, key))
     app.get("/studio/avatar/{persona_id}")(_avatar(studio))
     for part in (write, assist, past):
         app.include_router(part.routes(studio), prefix="/studio")
@@ -111,22 +112,16 @@ def stamp(settings: Settings, persona_id: str, ink: str) -> str:
     return drawing.replace("<svg ", f'<svg style="{colours}" ', 1)
 
 
-def serve(settings: Settings, say: Callable[[str], None]) -> int:
-    """Run the studio until Ctrl-C; where another start was quicker, open that one. Returns the exit code."""
-    try:
-        studio = assemble(settings)
-    except Busy as error:
-        # Another start has the library and is not listening yet.
-        port = entrance.wait_for_running(settings, seconds=20)
-        if port is None:
-            say(str(error))
-            return 1
-        return entrance.lead_to(settings, port, say)
+def serve(settings: Settings, door: socket.socket, splash: Splash, say: Callable[[str], None]) -> int:
+    """Run the studio behind its open door until Ctrl-C, from the moment it is ready in the splash's place.
+
+    Returns the exit code; raises Busy where another studio has the home.
+    """
+    studio = assemble(settings)
     _write_log(settings)
-    gc.freeze()  # what was loaded to start with stays: nobody has to look for rubbish in it each time that much is made
     studio.reader.follow()
     try:
-        _run(studio, say)
+        _run(studio, door, splash, say)
     finally:
         studio.reader.close()
         studio.similar.close()
@@ -138,14 +133,16 @@ def serve(settings: Settings, say: Callable[[str], None]) -> int:
     return 0
 
 
-def _run(studio: Studio, say: Callable[[str], None]) -> None:
+def _run(studio: Studio, door: socket.socket, splash: Splash, say: Callable[[str], None]) -> None:
     settings = studio.settings
-    door = entrance.listen(settings.port)
     port, key = door.getsockname()[1], entrance.secret(settings)
     guarded = Guard(OrderedStream(web(studio, port, key)), port, key, settings.token)
     # Forwarding headers are not believed. A page that stays open holds its connection; closing does not wait for it.
     config = uvicorn.Config(guarded, log_config=None, proxy_headers=False, server_header=False, ws="none", timeout_graceful_shutdown=1)
     server = _Announced(config, lambda: _opened(settings, port, say))
+    gc.freeze()  # what was loaded to start with stays: nobody has to look for rubbish in it each time that much is made
+    gc.enable()
+    splash.close()
     try:
         server.run(sockets=[door])
     except KeyboardInterrupt:
@@ -161,8 +158,6 @@ def _opened(settings: Settings, port: int, say: Callable[[str], None]) -> None:
     )
     if not settings.token:
         say("Started without a token: every program and every person on this computer can open it.")
-    if settings.browser:
-        entrance.open_browser(settings, port)
 
 
 class _Announced(uvicorn.Server):

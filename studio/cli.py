@@ -1,17 +1,17 @@
-"""The commands of the studio: `start` opens the window, the others do their part of it without one."""
+"""The commands of the studio: `start` opens the window (`opening.py`), the others do their part of it without one."""
 
 import argparse
 import ast
-import importlib
-import os
 import re
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from studio import doctor, entrance, line, porter, settings
+from studio import doctor, line, porter, settings
 from studio.domain.errors import NotFound, StudioError
+from studio.opening import add_options as add_start_options
+from studio.opening import say, settle_environment, start
 from studio.services.studio import Studio, assemble
 
 
@@ -21,14 +21,14 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         return options.run(options)
     except StudioError as error:
-        print(error)
+        say(str(error))
         return 1
 
 
 def parser() -> argparse.ArgumentParser:
     """The command line. Without a command it means `start`."""
     whole = argparse.ArgumentParser(prog="studio", description="Write how a character talks. Teach it to your computer. Take it with you.")
-    _add_start_options(whole)
+    add_start_options(whole)
     whole.set_defaults(run=start)
     commands = whole.add_subparsers(metavar="command")
     for name, (run, help_line, add_options) in COMMANDS.items():
@@ -38,33 +38,9 @@ def parser() -> argparse.ArgumentParser:
     return whole
 
 
-def start(options: argparse.Namespace) -> int:
-    """Open the window."""
-    chosen = settings.read(options)
-    if port := entrance.running(chosen):
-        return entrance.lead_to(chosen, port, _say)
-    settle_environment(chosen.scratch)
-    # Only now: Gradio reads the environment while it is imported, and the other commands do not wait for it.
-    return importlib.import_module("studio.app").serve(chosen, _say)
-
-
-def settle_environment(scratch: Path) -> None:
-    """Nothing reports home, and no variable left over from elsewhere opens a door."""
-    for name in [name for name in os.environ if name.startswith("GRADIO_")]:
-        del os.environ[name]
-    scratch.mkdir(mode=0o700, parents=True, exist_ok=True)
-    os.environ |= {
-        "GRADIO_ANALYTICS_ENABLED": "False",
-        "GRADIO_ANALYTICS_MAX_EVENTS": "500",
-        "GRADIO_TEMP_DIR": str(scratch),
-        "HF_HUB_DISABLE_TELEMETRY": "1",
-        "DO_NOT_TRACK": "1",
-    }
-
-
 def demo(options: argparse.Namespace) -> int:
     """Take a bundled character along the whole line without a window."""
-    return _with_studio(options, lambda studio: line.run(studio, _say, getattr(options, "json", None)))
+    return _with_studio(options, lambda studio: line.run(studio, say, getattr(options, "json", None)))
 
 
 def look(options: argparse.Namespace) -> int:
@@ -72,7 +48,7 @@ def look(options: argparse.Namespace) -> int:
 
     def tell(studio: Studio) -> int:
         for sentence in doctor.lines(studio):
-            _say(sentence)
+            say(sentence)
         return 0
 
     return _with_studio(options, tell)
@@ -80,17 +56,17 @@ def look(options: argparse.Namespace) -> int:
 
 def bring(options: argparse.Namespace) -> int:
     """Bring files in without a window."""
-    return _with_studio(options, lambda studio: porter.bring(studio, options, _say))
+    return _with_studio(options, lambda studio: porter.bring(studio, options, say))
 
 
 def take(options: argparse.Namespace) -> int:
     """Take a character out without a window."""
-    return _with_studio(options, lambda studio: porter.take(studio, options, _say))
+    return _with_studio(options, lambda studio: porter.take(studio, options, say))
 
 
 def send(options: argparse.Namespace) -> int:
     """Write the zip for a lesson on another machine."""
-    return _with_studio(options, lambda studio: porter.send(studio, options, _say))
+    return _with_studio(options, lambda studio: porter.send(studio, options, say))
 
 
 def bench(options: argparse.Namespace) -> int:
@@ -101,7 +77,7 @@ def bench(options: argparse.Namespace) -> int:
         raise NotFound(
             f"There is no measurement called “{options.name}”. Choose one of {', '.join(sorted(known)) or 'none: the tests are not here'}."
         )
-    wanted = ["--json", str(options.json.absolute())] if "json" in options else []
+    wanted = ["--json", str(options.json.absolute())] if getattr(options, "json", None) else []
     return subprocess.run([sys.executable, *known[name], *wanted], check=False).returncode
 
 
@@ -127,51 +103,37 @@ def _with_studio(options: argparse.Namespace, work: Callable[[Studio], int]) -> 
 
 
 def _add_demo_options(command: argparse.ArgumentParser) -> None:
-    _add_start_options(command)
+    add_start_options(command)
     command.add_argument("--json", type=Path, metavar="FILE", help="write the report there as JSON")
 
 
 def _add_bench_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("name", metavar="NAME", help="all, writing, train-270m, ...: a name that is none lists them")
-    command.add_argument("--json", type=Path, metavar="FILE", help="write the figures there as JSON")
+    command.add_argument("--json", type=Path, nargs="?", metavar="FILE", help="write the figures there as JSON; they are printed as well")
 
 
 def _add_import_options(command: argparse.ArgumentParser) -> None:
-    _add_start_options(command)
+    add_start_options(command)
     porter.add_import_options(command)
 
 
 def _add_export_options(command: argparse.ArgumentParser) -> None:
-    _add_start_options(command)
+    add_start_options(command)
     porter.add_export_options(command)
 
 
 def _add_elsewhere_options(command: argparse.ArgumentParser) -> None:
-    _add_start_options(command)
+    add_start_options(command)
     porter.add_elsewhere_options(command)
-
-
-def _add_start_options(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--home", type=Path, help="the folder that holds your characters")
-    command.add_argument("--port", type=int, help="the port to answer on (7860, or the next free one)")
-    command.add_argument("--no-browser", dest="browser", action="store_const", const=False, help="do not open a browser")
-    command.add_argument("--offline", action="store_const", const=True, help="never go online, not even to fetch a model")
-    command.add_argument(
-        "--no-token", dest="token", action="store_const", const=False, help="let every program on this computer in (for tests)"
-    )
-
-
-def _say(sentence: str) -> None:
-    print(sentence, flush=True)
 
 
 # A further command is one line here: its name, what runs it, its line of help, and what adds its options.
 COMMANDS: dict[str, tuple[Callable[[argparse.Namespace], int], str, Callable[[argparse.ArgumentParser], None]]] = {
-    "start": (start, "open the studio's window", _add_start_options),
+    "start": (start, "open the studio's window", add_start_options),
     "demo": (demo, "take a bundled character from its conversations to a file, and report what was measured", _add_demo_options),
     "import": (bring, "bring in cards, chats, data sets, scripts and packages; it says first what it understood", _add_import_options),
     "export-dataset": (take, "take a character out as a file for other programs, or as a package", _add_export_options),
     "elsewhere": (send, "write the zip with which a character is taught on another machine", _add_elsewhere_options),
     "bench": (bench, "measure one part of the studio on this machine, each figure beside its bar", _add_bench_options),
-    "doctor": (look, "say what hardware, versions, disk, Ollama and models were found", _add_start_options),
+    "doctor": (look, "say what hardware, versions, disk, Ollama and models were found", add_start_options),
 }

@@ -11,13 +11,14 @@ import sys
 import time
 import webbrowser
 from collections.abc import Callable
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
-import httpx
-
+from studio.guard import HELLO
 from studio.settings import Settings
 
 PORTS_TO_TRY = 20
+ANSWERS = (200, 202)  # 202: it is being opened
 
 
 def listen(port: int) -> socket.socket:
@@ -64,11 +65,16 @@ def running(settings: Settings) -> int | None:
     except (ValueError, KeyError, TypeError):
         return None
     nonce = secrets.token_hex(16)
+    asking = HTTPConnection("127.0.0.1", port, timeout=2)
     try:
-        answer = httpx.get(f"http://127.0.0.1:{port}/studio/hello", params={"nonce": nonce}, timeout=2, trust_env=False)
-    except httpx.HTTPError:
+        asking.request("GET", f"{HELLO}?nonce={nonce}")
+        answer = asking.getresponse()
+        said = answer.read(1000)
+    except (OSError, HTTPException, ValueError):
         return None
-    return port if key and answer.status_code == 200 and hmac.compare_digest(answer.content, proof(key, port, nonce).encode()) else None
+    finally:
+        asking.close()
+    return port if key and answer.status in ANSWERS and hmac.compare_digest(said, proof(key, port, nonce).encode()) else None
 
 
 def wait_for_running(settings: Settings, seconds: float) -> int | None:

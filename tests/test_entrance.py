@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from studio import cli, entrance, settings
+from studio import cli, entrance, opening, settings
 
 
 class Doorkeeper(BaseHTTPRequestHandler):
@@ -104,7 +104,7 @@ def test_no_variable_from_elsewhere_opens_a_door(tmp_path, monkeypatch):
         monkeypatch.setenv(name, "True")
     for name in ("GRADIO_TEMP_DIR", "GRADIO_ANALYTICS_ENABLED", "GRADIO_ANALYTICS_MAX_EVENTS", "HF_HUB_DISABLE_TELEMETRY", "DO_NOT_TRACK"):
         monkeypatch.setenv(name, "elsewhere")  # so that what is set here is taken back afterwards
-    cli.settle_environment(tmp_path / "scratch")
+    opening.settle_environment(tmp_path / "scratch")
     ours = {name: value for name, value in os.environ.items() if name.startswith("GRADIO_")}
     assert ours == {"GRADIO_ANALYTICS_ENABLED": "False", "GRADIO_ANALYTICS_MAX_EVENTS": "500", "GRADIO_TEMP_DIR": str(tmp_path / "scratch")}
 

@@ -37,7 +37,10 @@ ALLOWED = {
     "palette": (set(), set()),
     "theme": ({"palette"}, {"gradio"}),
     "guard": (set(), set()),
-    "entrance": ({"settings"}, {"httpx"}),
+    "entrance": ({"settings", "guard"}, set()),
+    "splash": ({"entrance", "guard", "palette"}, set()),
+    "stubs": (set(), set()),
+    "opening": ({"entrance", "settings", "splash", "stubs", "domain"}, set()),
 }
 MODULES = [file for layer in ALLOWED for file in [*(PROJECT / "studio" / layer).rglob("*.py"), *(PROJECT / "studio").glob(f"{layer}.py")]]
 

@@ -17,6 +17,10 @@ LONGEST = 100_000_000  # bytes of a header, the format's own limit
 BYTES = {"F32": 4, "F16": 2, "BF16": 2}  # of a number in what the studio reads
 _OTHERS = {"F64": 8, "I64": 8, "I32": 4, "I16": 2, "I8": 1, "U8": 1, "BOOL": 1, "F8_E4M3": 1, "F8_E5M2": 1, "U16": 2, "U32": 4, "U64": 8}
 _LEARNED = re.compile(r"base_model\.model\.(?P<module>[\w.]+)\.(?P<part>lora_A|lora_B|lora_magnitude_vector)(?:\.weight)?")
+_TEXT = (
+    "model.layers.", "model.embed_tokens.", "model.norm.", "lm_head.", "model.embed_tokens_per_layer.", "model.per_layer_model_projection.",
+    "model.per_layer_projection_norm.", "model.altup_projections.", "model.altup_unembed_projections.",
+)  # fmt: skip
 _ELSEWHERE = "It belongs to another model than it says."
 
 
@@ -75,7 +79,7 @@ def plain_name(name: str) -> str | None:
     for prefix in ("model.language_model.", "language_model.model.", "language_model."):
         if name.startswith(prefix):
             return "model." + name.removeprefix(prefix) if not name.startswith("language_model.lm_head") else name.removeprefix(prefix)
-    return name if name.startswith(("model.layers.", "model.embed_tokens.", "model.norm.", "lm_head.")) else None
+    return name if name.startswith(_TEXT) else None
 
 
 def learned(tensors: Mapping[str, Tensor], rank: int, dora: bool) -> dict[str, tuple[int, int]]:

@@ -67,11 +67,15 @@ def tokenizer(folder: Path) -> PreTrainedTokenizerBase:
     return loaded
 
 
-def model(folder: Path, four_bit: bool = False, full: bool = False) -> PreTrainedModel:
-    """The text model of a folder, in eval mode, on its device; `full`: in full numbers. Raises StudioError where the folder or the machine can't."""
+def model(folder: Path, four_bit: bool = False, full: bool = False, in_parts: bool = False) -> PreTrainedModel:
+    """The text model of a folder, in eval mode, on its device; `full`: in full numbers; `in_parts`: in main memory, to be laid over several devices. Raises StudioError where the folder or the machine can't."""
     if not (folder / "config.json").is_file():
         raise StudioError("The folder of this model is gone. Nothing you wrote is touched. Choose a model in Train again.")
     place = device(parameters(folder), full)
+    if four_bit and in_parts:
+        raise StudioError(
+            "A model in 4 bit can't be laid over several cards. Nothing was started. Switch 4 bit off in “Choices for experts”, or launch without --use_fsdp."
+        )
     if four_bit and place.name != "cuda":
         raise StudioError("Learning in 4 bit needs an NVIDIA card. Nothing was started. Switch it off in “Choices for experts”.")
     extra = {}
@@ -88,7 +92,7 @@ def model(folder: Path, four_bit: bool = False, full: bool = False) -> PreTraine
         ) from error
     loaded.get_output_embeddings().register_forward_pre_hook(_straight)
     # Of several processes on one machine each has a card of its own.
-    return loaded.eval() if four_bit else loaded.to(f"cuda:{team.place()}" if place.name == "cuda" else place.name).eval()
+    return loaded.eval() if four_bit or in_parts else loaded.to(f"cuda:{team.place()}" if place.name == "cuda" else place.name).eval()
 
 
 def _straight(head: torch.nn.Module, given: tuple[torch.Tensor]) -> tuple[torch.Tensor]:

@@ -4,6 +4,7 @@ Formulas: LoRA W + s B A with s = alpha / r, rsLoRA s = alpha / sqrt(r) (arXiv 2
 row (arXiv 2402.09353). Everything is local to a row, so rows can be merged in blocks of any size with the same result.
 """
 
+import hashlib
 import json
 import re
 from collections.abc import Iterator, Mapping
@@ -22,7 +23,7 @@ from safetensors.torch import load_file
 from studio.domain.errors import BadFile, StudioError
 from studio.domain.tensors import plain_name
 
-BLOCK = 64 * 1024 * 1024  # bytes of float32 rows held at once
+BLOCK = 16 * 1024 * 1024  # bytes of float32 rows held at once
 _LEARNED = re.compile(r"^(?:base_model\.model\.)?(?P<module>.+)\.(?P<part>lora_A|lora_B|lora_magnitude_vector)(?:\.weight)?$")
 _FLOATS = {"F32", "F16", "BF16"}
 # Fields of an adapter_config.json that change the model in ways the formulas above don't cover.
@@ -114,6 +115,7 @@ class Merger:
     def __init__(self, model: Path, adapter: Path | None) -> None:
         self._open = ExitStack()
         self._deltas = deltas(adapter)
+        self._made_of = [*_shards(model), *([adapter / "adapter_config.json", adapter / "adapter_model.safetensors"] if adapter else [])]
         self._homes: dict[str, tuple[Any, str]] = {}  # plain name -> (open shard, name in it)
         for shard in _shards(model):
             try:
@@ -144,6 +146,11 @@ class Merger:
                     f"What the character learned does not fit this model ({module} has another size). Choose the model it was trained on."
                 )
 
+    def stamp(self) -> str:
+        """Changes whenever a file does that the merged weights come from."""
+        seen = [(str(path.resolve()), path.stat().st_size, path.stat().st_mtime_ns) for path in self._made_of]
+        return hashlib.sha256(repr(seen).encode()).hexdigest()
+
     def names(self) -> set[str]:
         """The names of all weights of the text model."""
         return set(self._homes)
@@ -154,7 +161,7 @@ class Merger:
         return tuple(file.get_slice(inner).get_shape())
 
     def rows(self, name: str, limit: int) -> Iterator[torch.Tensor]:
-        """The first `limit` merged rows of a weight in float32 blocks of at most 64 MB; 1-D weights come whole."""
+        """The first `limit` merged rows of a weight in float32 blocks of at most 16 MB; 1-D weights come whole."""
         file, inner = self._homes[name]
         window = file.get_slice(inner)
         if window.get_dtype() not in _FLOATS:

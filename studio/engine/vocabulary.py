@@ -1,7 +1,7 @@
 """The file's dictionary, derived from `tokenizer.json` alone.
 
-Gemma's tokenizer.json holds a BPE; llama.cpp reads a scored SentencePiece list. A piece's score is minus the rank of the first merge that yields it,
-which makes both cut every text alike. Types are those of llama.cpp's `llama_token_type`.
+Gemma's tokenizer.json holds a BPE. For Gemma 1 to 3 llama.cpp reads a scored SentencePiece list: a piece's score is minus the rank of the first merge that
+yields it, which makes both cut every text alike. For Gemma 4 it reads the merges themselves. Types are those of llama.cpp's `llama_token_type`.
 """
 
 import json
@@ -13,21 +13,24 @@ from typing import Any
 from gguf import GGUFWriter, TokenType
 
 from studio.domain.errors import BadFile, StudioError
-from studio.domain.gemma import Dialect
+from studio.domain.gemma import GEMMA4, GEMMA4_LARGE, Dialect
 
 SPACE = "▁"
 _SPECIAL_SCORE = -1000.0
+# Control tokens that programs around the model look for in its answers: only as USER_DEFINED are they written out (as llama.cpp's converter has it).
+_HEARD = frozenset(("<|channel>", "<channel|>", "<|tool_call>", "<tool_call|>", "<|tool_response>", "<tool_response|>", '<|"|>'))
 _NAMES = {"bos": "<bos>", "eos": "<eos>", "unk": "<unk>", "pad": "<pad>"}
 
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """Tokens by id, with their scores and types, and the ids that have a meaning."""
+    """Tokens by id, with their scores and types, and the ids that have a meaning. `merges`: in the order of the BPE, for Gemma 4 only."""
 
     tokens: tuple[str, ...]
     scores: tuple[float, ...]
     types: tuple[TokenType, ...]
     ids: Mapping[str, int]  # bos, eos, unk, pad, eot
+    merges: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.tokens)
@@ -53,10 +56,14 @@ def _derive(value: Mapping[str, Any], dialect: Dialect) -> Vocabulary:
     added = {row["id"]: row for row in value.get("added_tokens", [])}
     pieces: dict[int, str] = {n: piece for piece, n in model["vocab"].items()}
     pieces |= {n: row["content"] for n, row in added.items()}
-    ranks = _ranks(model["merges"])
-    rows = [_row(n, pieces.get(n), added.get(n), ranks, len(model["merges"])) for n in range(max(pieces) + 1)]
+    # Pairs, or strings with a space in files older than transformers 4.45.
+    merges = [tuple(merge.split(" ")) if isinstance(merge, str) else tuple(merge) for merge in model["merges"]]
+    ranks = _ranks(merges)
+    rows = [_row(n, pieces.get(n), added.get(n), ranks, len(merges)) for n in range(max(pieces) + 1)]
     tokens, scores, types = zip(*rows, strict=True)
-    return Vocabulary(tokens, scores, types, _ids(tokens, types, dialect))
+    # Without a space in a piece, one space tells the two apart; Gemma writes spaces as ▁.
+    written = tuple(f"{left} {right}" for left, right in merges) if dialect in (GEMMA4, GEMMA4_LARGE) else ()
+    return Vocabulary(tokens, scores, types, _ids(tokens, types, dialect), written)
 
 
 def _turns_spaces(normalizer: Mapping[str, Any] | None) -> bool:
@@ -66,11 +73,10 @@ def _turns_spaces(normalizer: Mapping[str, Any] | None) -> bool:
     ]
 
 
-def _ranks(merges: list[Any]) -> dict[str, int]:
-    """Piece -> rank of the first merge that yields it. Merges are pairs, or strings with a space in files older than transformers 4.45."""
+def _ranks(merges: list[tuple[str, ...]]) -> dict[str, int]:
+    """Piece -> rank of the first merge that yields it."""
     ranks: dict[str, int] = {}
-    for rank, merge in enumerate(merges):
-        left, right = merge.split(" ") if isinstance(merge, str) else merge
+    for rank, (left, right) in enumerate(merges):
         ranks.setdefault(left + right, rank)
     return ranks
 
@@ -85,7 +91,7 @@ def _row(n: int, piece: str | None, added: Mapping[str, Any] | None, ranks: Mapp
         return piece, 0.0, TokenType.BYTE
     if added is None:
         return piece, merged, TokenType.NORMAL
-    if added["special"]:
+    if added["special"] and piece not in _HEARD:
         return piece, _SPECIAL_SCORE, TokenType.CONTROL
     # A run of ▁ among the added tokens never matches raw text in the BPE (its spaces are not ▁ yet); as a USER_DEFINED token it would.
     return (piece, merged, TokenType.NORMAL) if SPACE in piece else (piece, _SPECIAL_SCORE, TokenType.USER_DEFINED)
@@ -109,8 +115,12 @@ def _ids(tokens: tuple[str, ...], types: tuple[TokenType, ...], dialect: Dialect
 
 def write(vocabulary: Vocabulary, writer: GGUFWriter) -> None:
     """Add the dictionary to a file. `add_bos` is explicit because Ollama reads it; without `add_space_prefix` llama.cpp would put a space first."""
-    writer.add_tokenizer_model("llama")
-    writer.add_tokenizer_pre("default")
+    if vocabulary.merges:
+        writer.add_tokenizer_model("gemma4")
+        writer.add_token_merges(list(vocabulary.merges))
+    else:
+        writer.add_tokenizer_model("llama")
+        writer.add_tokenizer_pre("default")
     writer.add_token_list(list(vocabulary.tokens))
     writer.add_token_scores(list(vocabulary.scores))
     writer.add_token_types([int(kind) for kind in vocabulary.types])

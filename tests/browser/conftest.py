@@ -36,11 +36,11 @@ class Running:
         end = time.monotonic() + 4 * PATIENCE
         while time.monotonic() < end and self.child.poll() is None:
             try:
-                httpx.get(self.url, timeout=PATIENCE)
+                if httpx.get(f"{self.url}studio/hello?nonce=0", timeout=PATIENCE).status_code == 200:
+                    return self
             except httpx.TransportError:
-                time.sleep(0.2)
-            else:
-                return self
+                pass  # it does not listen yet
+            time.sleep(0.2)
         raise AssertionError(f"The studio did not answer:\n{(self.home / 'test.log').read_text()[-2000:]}")
 
     def kill(self):

@@ -72,7 +72,12 @@ def test_a_newcomer_takes_biscuit_from_home_to_a_file(own_studio, open_page):
     expect(page.locator("#export .product")).to_be_visible(timeout=FILE)
     made = next((own_studio.home / "exports").glob("*/result.json"))
     proof = json.loads(made.read_text())
-    assert proof["quantization"] == "Q4_K_M" and proof["nmse_f32"] <= 1e-5 and proof["greedy_matches"] == proof["greedy_prompts"] == 10
+    measured = json.loads((made.parent / "certificate.json").read_text())
+    assert (
+        measured["kind"] == "Q4_K_M"
+        and measured["master"]["nmse"] <= 1e-5
+        and measured["master"]["matches"] == len(measured["answers"]) == 10
+    )
     assert (made.parent / proof["path"].rsplit("/", 1)[-1]).stat().st_size == proof["bytes"]
 
 

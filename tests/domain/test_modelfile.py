@@ -1,6 +1,8 @@
 import unicodedata
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from studio.domain import gemma, modelfile
 from studio.domain.persona import Persona
@@ -67,6 +69,40 @@ def test_what_a_writer_says_never_becomes_an_instruction(system):
     assert commands[0] == ("FROM", "./biscuit-Q8_0.gguf")
     assert dict(commands)["TEMPLATE"] == card("").template
     assert "evil" not in "".join(value for name, value in commands if name != "SYSTEM")
+
+
+# Words, marks and unprintable letters an instruction could be made of, in any order, and any text at all.
+PIECES = st.sampled_from(
+    [
+        '"',
+        '""',
+        '"""',
+        "\n",
+        "\r",
+        "FROM evil",
+        "ADAPTER evil",
+        "SYSTEM ",
+        "PARAMETER stop x",
+        " ",
+        "\\",
+        "\u200d",
+        "\ufeff",
+        "\x00",
+        "{{ end }}",
+        "x",
+    ]
+)
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.lists(PIECES, max_size=12).map("".join) | st.text(max_size=60), st.sampled_from([gemma.GEMMA2, gemma.GEMMA3, gemma.GEMMA4]))
+def test_no_text_at_all_becomes_an_instruction(system, dialect):
+    wanted = card("x", dialect)
+    commands = read(card(system, dialect).render("biscuit-Q8_0.gguf"))
+    assert [pair for pair in commands if pair[0] != "SYSTEM"] == [
+        pair for pair in read(wanted.render("biscuit-Q8_0.gguf")) if pair[0] != "SYSTEM"
+    ]
+    assert sum(name == "SYSTEM" for name, _ in commands) == bool(card(system, dialect).system)
 
 
 def test_an_ordinary_scene_is_kept_to_the_letter():

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from studio.domain import architecture, certificate, order, sizes
+from studio.domain import architecture, certificate, examination, order, sizes
 from studio.domain.certificate import Answer
 from studio.domain.errors import StudioError
 
@@ -34,6 +34,8 @@ G4B = {"model_type": "gemma3", "text_config": {"model_type": "gemma3_text", "hid
         {"name": "Biscuit"},
         {"persona": {}},
         {"prompts": [1]},
+        {"kept": [[{"role": "user"}]]},
+        {"file": "adapter", "adapter": None},
         {"model_path": ""},
     ],
 )
@@ -65,8 +67,8 @@ def test_old_and_new_spellings_mean_the_same():
     ("change", "words"),
     [
         ({"query_pre_attn_scalar": 168}, "scales attention"),
-        ({"model_type": "gemma4_text"}, "Gemma 4 models can't be exported"),
-        ({"model_type": "gemma3n"}, "Gemma 3n models can't be exported"),
+        ({"model_type": "gemma4_text", "enable_moe_block": True}, "made of many experts"),
+        ({"model_type": "gemma4_assistant"}, "only Gemma models"),
         ({"model_type": "llama"}, "only Gemma models"),
         ({"quantization_config": {"bits": 4}}, "already made small"),
         ({"attn_logit_softcapping": 50.0}, "an attention cap"),
@@ -81,6 +83,58 @@ def test_models_the_file_could_not_keep_are_refused_in_a_sentence(change, words)
         architecture.read(G270 | change)
 
 
+G3N = {"model_type": "gemma3n", "text_config": {"model_type": "gemma3n_text", "num_hidden_layers": 30, "num_kv_shared_layers": 10, "intermediate_size": [8192] * 30,
+       "activation_sparsity_pattern": [0.95] * 10 + [0.0] * 20}}  # fmt: skip
+G4N = {
+    "model_type": "gemma4",
+    "text_config": {"model_type": "gemma4_text", "num_hidden_layers": 36, "num_kv_shared_layers": 12, "use_double_wide_mlp": True},
+}
+
+
+def test_gemma_3n_and_4_are_read_with_what_only_they_have():
+    small = architecture.read(G3N)
+    assert (small.owning, small.per_layer, small.mlp, small.local[18:20], small.logit_cap) == (20, 256, 8192, (True, False), 30.0)
+    newer = architecture.read(G4N)
+    assert (newer.head, newer.wide_head, newer.rotated, newer.owning, newer.window) == (256, 512, 64, 24, 512)
+    assert (newer.mlp_of(23), newer.mlp_of(24)) == (9216, 2 * 9216)
+    spelled = {str(n): {"head_dim": 512} for n in range(5, 36, 6)}
+    assert architecture.read({"model_type": "gemma4", "text_config": G4N["text_config"] | {"per_layer_config": spelled}}) == newer
+    unified = architecture.read(
+        {"model_type": "gemma4_unified_text", "num_hidden_layers": 48, "attention_k_eq_v": True, "num_global_key_value_heads": 1}
+    )
+    assert (unified.per_layer, unified.wide_kv_heads, unified.kv_heads, unified.wide_keys_are_values, unified.window) == (
+        0,
+        1,
+        4,
+        True,
+        1024,
+    )
+
+
+@pytest.mark.parametrize(
+    ("base", "change", "words"),
+    [
+        (G3N, {"altup_num_inputs": 3}, "another number of guesses"),
+        (G3N, {"laurel_rank": 32}, "another number of guesses"),
+        (G3N, {"hidden_size_per_layer_input": 8}, "another width for each layer"),
+        (G3N, {"final_logit_softcapping": 20.0}, "another output cap"),
+        (G3N, {"activation_sparsity_pattern": [0.9] * 10 + [0.0] * 20}, "another sparsity"),
+        (G3N, {"intermediate_size": [8192] * 29 + [4096]}, "layers of different widths"),
+        (G3N, {"num_kv_shared_layers": 15}, "share their memory in another way"),
+        (G4N, {"num_kv_shared_layers": 11}, "share their memory in another way"),
+        (G4N, {"use_bidirectional_attention": "all"}, "both directions"),
+        (G4N, {"per_layer_config": {"05": {"head_dim": 512}, "11": {"head_dim": 256}}}, "layers of different widths"),
+        (G4N, {"per_layer_config": {"00": {"head_dim": 512}}}, "heads of many sizes"),
+        (G4N, {"per_layer_config": {"05": {"sliding_window": 4}}}, "differ in more than their heads"),
+        (G4N, {"rope_parameters": {"full_attention": {"rope_type": "yarn"}}}, "stretches its memory"),
+        (G4N, {"enable_moe_block": True}, "made of many experts"),
+    ],
+)
+def test_what_llama_cpp_would_silently_do_otherwise_is_refused(base, change, words):
+    with pytest.raises(StudioError, match=words):
+        architecture.read(base | {"text_config": base["text_config"] | change})
+
+
 def test_the_27b_models_scale_attention_their_own_way():
     wide = G270 | {"hidden_size": 5376, "num_attention_heads": 32, "num_hidden_layers": 62, "head_dim": 128, "query_pre_attn_scalar": 168}
     assert architecture.read(wide).attention_scalar == 168
@@ -93,6 +147,16 @@ def test_sizes_are_those_of_published_files():
     assert sizes.of_config(G4B)["Q8_0"] == pytest.approx(4.13e9, rel=0.02)
     assert sizes.in_words(4_130_000_000) == "4.1 GB"
     assert sizes.in_words(11_200_000) == "11 MB"
+
+
+def test_small_kinds_of_small_models_are_advised_against_with_the_reason():
+    g1b = G270 | {"hidden_size": 1152, "intermediate_size": 6912, "num_hidden_layers": 26}
+    for config, saved in ((G270, "13% smaller"), (g1b, "25% smaller")):
+        words = sizes.advice(architecture.read(config), 262_144, "Q4_K_M")
+        assert words.startswith("Balanced is better here") and saved in words
+        assert sizes.advice(architecture.read(config), 262_144, "Q8_0") == ""
+    assert [sizes.advice(architecture.read(G4B), 262_144, kind) for kind in sizes.KINDS] == [""] * len(sizes.KINDS)
+    assert sizes.of_config(g1b)["Q4_K_M"] == pytest.approx(806e6, rel=0.01)  # as ggml-org/gemma-3-1b-it-GGUF
 
 
 def test_room_counts_the_exact_file_everything_is_measured_on():
@@ -147,6 +211,6 @@ def test_a_file_that_runs_on_is_caught():
 
 
 def test_before_and_without_the_engine_nothing_is_claimed():
-    assert [check.ok for check in certificate.waiting()] == [None] * 5
-    rows = [certificate.check(n, certificate.NO_ENGINE, None).to_dict() for n in range(4)]
+    assert [check.ok for check in certificate.waiting()] == [None] * 7
+    rows = [check.to_dict() for check in examination.unchecked()]
     assert certificate.headline(rows) == "The file is made, but was not checked"

@@ -14,17 +14,7 @@ from studio.domain.tensors import plain_name
 from studio.engine import merger, vocabulary
 from studio.engine.merger import Merger
 from tests.engine import tiny
-
-KINDS = {
-    "lora": {},
-    "rslora with patterns": {
-        "use_rslora": True,
-        "alpha_pattern": {"q_proj": 3, r"1\.self_attn\.v_proj": 20},
-        "rank_pattern": {"down_proj": 4},
-    },
-    "dora": {"use_dora": True},
-    "rsdora": {"use_dora": True, "use_rslora": True, "alpha_pattern": {"up_proj": 1}},
-}
+from tests.engine.zoo import ADAPTERS
 
 
 @pytest.fixture(scope="module")
@@ -32,10 +22,10 @@ def base(tmp_path_factory):
     return tiny.folder(tmp_path_factory.mktemp("base"), "gemma3")
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", ADAPTERS)
 @pytest.mark.parametrize("block", [merger.BLOCK, 4 * 64 * 5])
 def test_merging_equals_peft(base, tmp_path, monkeypatch, kind, block):
-    folder = tiny.adapter(tmp_path / "adapter", base, **KINDS[kind])
+    folder = tiny.adapter(tmp_path / "adapter", base, **ADAPTERS[kind])
     loaded = AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32)
     wanted = PeftModel.from_pretrained(loaded, str(folder)).merge_and_unload(safe_merge=True).state_dict()
     monkeypatch.setattr(merger, "BLOCK", block)  # five rows at a time: rows must not know of each other
