@@ -1,6 +1,8 @@
 """The commands of the studio: `start` opens the window (`opening.py`), the others do their part of it without one."""
 
 import argparse
+import ast
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -69,15 +71,25 @@ def send(options: argparse.Namespace) -> int:
 
 def bench(options: argparse.Namespace) -> int:
     """Run one of the project's measurements in a process of its own; its exit code says whether every bar was met."""
-    folder = settings.PROJECT / "tests" / "benchmarks"
-    names = sorted(file.stem.replace("_", "-") for file in folder.glob("*.py"))
+    known = _measurements(settings.PROJECT / "tests" / "benchmarks")
     name = options.name.replace("_", "-")
-    if name not in names:
+    if name not in known:
         raise NotFound(
-            f"There is no measurement called “{options.name}”. Choose one of {', '.join(names) or 'none: the tests are not here'}."
+            f"There is no measurement called “{options.name}”. Choose one of {', '.join(sorted(known)) or 'none: the tests are not here'}."
         )
-    wanted = ["--json", str(options.json.absolute())] if "json" in options else []
-    return subprocess.run([sys.executable, str(folder / f"{name.replace('-', '_')}.py"), *wanted], check=False).returncode
+    wanted = ["--json", str(options.json.absolute())] if getattr(options, "json", None) else []
+    return subprocess.run([sys.executable, *known[name], *wanted], check=False).returncode
+
+
+def _measurements(folder: Path) -> dict[str, list[str]]:
+    """What is run by which name: each file by its own, and its single rows, where it names them in `TABLE` and measures them alone, by theirs."""
+    found = {}
+    for file in folder.glob("*.py"):
+        text = file.read_text("utf-8")
+        found[file.stem.replace("_", "-")] = [str(file)]
+        if (table := re.search(r"^TABLE = (\(.*?\))$", text, re.MULTILINE | re.DOTALL)) and '"--rows"' in text:
+            found |= {row: [str(file), "--rows", row] for row in ast.literal_eval(table[1])}
+    return found
 
 
 def _with_studio(options: argparse.Namespace, work: Callable[[Studio], int]) -> int:
@@ -96,8 +108,8 @@ def _add_demo_options(command: argparse.ArgumentParser) -> None:
 
 
 def _add_bench_options(command: argparse.ArgumentParser) -> None:
-    command.add_argument("name", metavar="NAME", help="writing, mutations, ...: a name that is none lists them")
-    command.add_argument("--json", type=Path, metavar="FILE", help="write the figures there as JSON")
+    command.add_argument("name", metavar="NAME", help="all, writing, train-270m, ...: a name that is none lists them")
+    command.add_argument("--json", type=Path, nargs="?", metavar="FILE", help="write the figures there as JSON; they are printed as well")
 
 
 def _add_import_options(command: argparse.ArgumentParser) -> None:

@@ -28,7 +28,10 @@ def demo(
     adapter = train(studio, who.id, model_id, preset, say)
     lesson, result = read(adapter / "spec.json"), read(adapter / "result.json")
     chat = audition(studio, adapter, say)
-    made = read(export(studio, adapter, file, say) / "result.json")
+    folder = export(studio, adapter, file, say)
+    proof = read(folder / "certificate.json")
+    told = {"nmse_f32": proof["master"]["nmse"], "greedy_matches": proof["master"]["matches"], "greedy_prompts": len(proof["answers"])}
+    made = read(folder / "result.json") | told | {"certificate": proof}
     return {
         "character": who.persona.name,
         "dataset": {
@@ -106,8 +109,10 @@ def report(measured: dict[str, Any], seconds: float) -> str:
         (
             f"{measured['character']} learned from {data['train_examples']} conversations ({data['trained_tokens']} tokens) in {lesson['seconds']:.0f} seconds.",
             f"Validation loss {lesson['validation_nll_base']:.2f} before, {lesson['validation_nll_adapter']:.2f} after; {lesson['tokens_per_second']:.0f} tokens a second.",
-            f"File: {made['path']} ({made['bytes'] / 1e6:.1f} MB, {made['quantization']}), {made['greedy_matches']} of {made['greedy_prompts']} answers word for word, "
-            f"NMSE {made['nmse_f32']:.1e}.",
+            f"File: {made['path']} ({made['bytes'] / 1e6:.1f} MB, {made['quantization']}). Before it was made small: "
+            f"{made['greedy_matches']} of {made['greedy_prompts']} answers word for word, NMSE {made['nmse_f32']:.1e}.",
+            f"{made['certificate']['verdict']}:",
+            *(f"  {check['title']}: {check['sentence']}" for check in made["certificate"]["checks"]),
             f"The whole line took {progress.in_words(seconds)}.",
         )
     )

@@ -91,8 +91,11 @@ def bring(studio: Studio, options: argparse.Namespace, say: Say) -> int:
         return 0
     if into is None and not getattr(options, "new", False) and not all(found.whole for _, found in good):
         raise StudioError(WHOSE)
-    for came in exchange.bring_in(studio.library, good, into):
+    arrived = exchange.bring_in(studio.library, good, into)
+    for came in arrived:
         _tell_arrival(studio, came, say)
+    for told in homecoming.follow(studio.library, studio.models, readings, arrived):
+        say(told)
     say("To take all of it back: studio import --undo")
     return 0
 

@@ -5,16 +5,19 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 NO_ENGINE = "Not checked: the engine is missing."
+NO_MEMORY = "Not checked: this computer has too little memory for the app's model beside the file."
 _WAITING = "Checked after the file is made."
 # (title, expert word), in the order of the certificate; the last one is checked when the character is sent to Ollama
 TITLES: tuple[tuple[str, str], ...] = (
     ("It reads every word the same way", "token ids"),
     ("It knows who is speaking", "chat template"),
+    ("It weighs every next word alike", "logits"),
     ("It gives the same answers", "greedy decoding"),
     ("It knows when to stop", "stop token"),
+    ("It is still in character", "validation perplexity"),
     ("It speaks in Ollama too", "replay"),
 )
-WORDS, SPEAKERS, ANSWERS, STOP, OLLAMA = range(5)
+WORDS, SPEAKERS, NUMBERS, ANSWERS, STOP, CHARACTER, OLLAMA = range(7)
 
 
 @dataclass(frozen=True)
@@ -62,7 +65,7 @@ def check(which: int, sentence: str, ok: bool | None) -> Check:
 
 
 def waiting() -> list[Check]:
-    """The five lines before there is a file."""
+    """The lines before there is a file."""
     return [check(n, _WAITING, None) for n in range(len(TITLES))]
 
 
@@ -71,8 +74,11 @@ def words(matched: int, total: int) -> Check:
     return check(WORDS, f"{matched:,} of {total:,} texts matched", matched == total > 0)
 
 
-def speakers(matched: int, total: int) -> Check:
-    """Whether prompts are marked up as in training, with exactly one beginning."""
+def speakers(matched: int, total: int, begun: tuple[int, int, int] = (0, 1, 0)) -> Check:
+    """Whether prompts are marked up as in training. `begun`: how many of them have no, one, and more than one beginning."""
+    none, _, more = begun
+    if none or more:
+        return check(SPEAKERS, f"{none + more:,} of {sum(begun):,} prompts begin {'twice' if more else 'without a mark'}", False)
     good = matched == total > 0
     return check(
         SPEAKERS,
@@ -89,7 +95,7 @@ def answers(found: Sequence[Answer], exact: bool, faithful: bool, certain: bool)
     """
     matched, total = sum(a.same for a in found), len(found)
     if not total:
-        return check(ANSWERS, "Not checked: there were no test questions.", None)
+        return check(ANSWERS, "Not checked: there were no test questions." if certain else NO_MEMORY, None)
     if matched == total and faithful:
         return check(ANSWERS, f"{matched} of {total} test questions, word for word", True)
     ties = sum(a.tie for a in found if not a.same)
@@ -112,6 +118,8 @@ def stops(found: Sequence[Answer], marked: bool) -> Check:
         return check(STOP, "the file does not know the mark that ends an answer. Make it again.", False)
     if any(a.ended and not a.stopped and a.app == a.file for a in found):
         return check(STOP, f"{total - stopped} of {total} answers ran on where the app stops. Make the file again.", False)
+    if not total:
+        return check(STOP, "the end mark is known; no answer was tried", None)
     if not ended:
         return check(STOP, f"the end mark is known, but no answer ended by itself in {total} tries", None)
     if stopped < ended:
@@ -128,7 +136,7 @@ def headline(checks: Sequence[Mapping[str, Any]]) -> str:
     own = {row["title"]: row["ok"] for row in checks if row["title"] != TITLES[OLLAMA][0]}
     if any(ok is False for ok in own.values()):
         return "The file does not speak like the character you trained"
-    if own.get(TITLES[ANSWERS][0]) and all(own.get(title) for title, _ in TITLES[:OLLAMA]):
+    if own.get(TITLES[ANSWERS][0]) and all(own.values()):
         return "The file speaks exactly like the character you trained"
     if own.get(TITLES[WORDS][0]):
         return "The file speaks like the character you trained"

@@ -16,6 +16,8 @@ ALL = ("q", "k", "v", "o", "gate", "up", "down")
 ATTENTION = ALL[:4]
 
 TILES = {"cpu": 512 * 2048, "mps": 2048 * 16_384, "cuda": 2048 * 16_384}  # scores held at once
+LARGEST_TABLE = 1 << 25  # of one conversation, under all heads, that attention holds at once
+LOOKS = 1 << 19  # of one conversation, under all heads, that attention keeps
 TILE_BYTES = 14  # bytes a score takes: raw, in full numbers, and as what is multiplied again
 FOUR_BIT = 0.516  # bytes a weight takes in NF4 with double quantisation
 LIBRARIES = {"cpu": 0.52e9, "mps": 0.8e9, "cuda": 0.6e9}  # what the libraries and the system's part for a card take before a model is there
@@ -137,7 +139,7 @@ def predict(shape: Shape, recipe: Recipe, machine: Machine, longest: int) -> Foo
         LIBRARIES[machine.kind],
         weights(shape, recipe, halves),
         learned * (8 + state + (2 if halves else 0)) + (dora_work(shape, recipe) if recipe.dora else 0),
-        HOLES[machine.kind] * tokens * (kept + looks(shape, recipe, halves, length)),
+        HOLES[machine.kind] * tokens * (kept + looks(shape, recipe, halves, length)) + passing(shape, machine, halves, length),
         scores(shape, machine, recipe.batch_size * max(1, length - 1), halves),
         learned * 4 + COPIES * learned * (4 + state),
     )
@@ -163,15 +165,24 @@ def layer(shape: Shape, recipe: Recipe, halves: bool) -> float:
         4 * shape.wide + 3 * shape.narrow
     )  # questions and keys before and after their turn, values, answers of each conversation and of all
     copied = 2 * shape.wide if shape.kv_heads > 1 else 0  # keys and values for every head
-    mlp = (4 if "down" in chosen else 3) * shape.mlp  # gate, gate after its bend, up, and their product
+    mlp = (
+        3 if "down" in chosen and (recipe.dropout or recipe.four_bit) else 2
+    ) * shape.mlp  # gate, up, and their product for peft's own forward
     dropped = (6 if halves else 4) * sum(sizes[name][0] for name in chosen) if recipe.dropout else 0
     return size * (stream + attention + copied + mlp + recipe.rank * len(chosen)) + dropped
 
 
 def looks(shape: Shape, recipe: Recipe, halves: bool, length: int) -> int:
-    """Bytes a token's row of who may look at whom takes where attention keeps it, for each layer and head."""
-    table = shape.heads * (8 if halves else 12) if shape.eager else 0
+    """Bytes a token's row of who may look at whom takes where attention keeps it: always where it is bent, else of short conversations."""
+    short = shape.heads * length * length <= LOOKS
+    table = shape.heads * ((8 if halves else 12) if shape.eager else (2 if halves else 4) if short else 0)
     return (1 if recipe.four_bit else shape.layers) * length * table
+
+
+def passing(shape: Shape, machine: Machine, halves: bool, length: int) -> float:
+    """Bytes of who looks at whom in one conversation on a processor's way back: three tables at once, up to the length from which PyTorch's own does it."""
+    table = shape.heads * length * length
+    return 3 * table * (2 if halves else 4) if machine.kind == "cpu" and table <= LARGEST_TABLE else 0
 
 
 def dora_work(shape: Shape, recipe: Recipe) -> float:

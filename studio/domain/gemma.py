@@ -13,6 +13,7 @@ from studio.domain.conversation import Turn
 from studio.domain.errors import StudioError
 
 BOS = "<bos>"
+TOP_K, TOP_P = 64, 0.95  # from how many words, and from which share of their likelihood, the next is drawn: Gemma's published defaults
 _MARKS = re.compile(
     r"<(?=/?(?:bos|eos|pad|unk|mask|start_of_turn|end_of_turn|start_of_image|end_of_image|image_soft_token|unused\d+)>|\||(?:turn|channel|tool_call|tool_response|tool|image|audio)\|>)"
 )

@@ -1,7 +1,7 @@
 """What a lesson gives up, and in which order, when memory runs short: first what costs time only, then what costs a little of the result."""
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -84,7 +84,16 @@ def lower(plan: Plan, lengths: Lengths) -> Rung | None:
     Smaller batches and recomputing leave the result as it is: the gradient is still the mean over all learned tokens of the same conversations. Then
     rows are cut, as far as 95 % of what is learned stays. Only then the adapter becomes smaller.
     """
-    for step in (_batch, _recompute, _length, _depth, _plain, _attention, _shallow):
+    return spare(plan, lengths) or _first(plan, lengths, _length, _depth, _plain, _attention, _shallow)
+
+
+def spare(plan: Plan, lengths: Lengths) -> Rung | None:
+    """The next of the steps down that leave the result as it is, None where all have been taken."""
+    return _first(plan, lengths, _batch, _recompute)
+
+
+def _first(plan: Plan, lengths: Lengths, *steps: Callable[[Plan, Lengths], Rung | None]) -> Rung | None:
+    for step in steps:
         rung = step(plan, lengths)
         if rung:
             return Rung(rung.plan, f"This computer ran short of memory. Nothing was lost. {rung.sentence}")

@@ -7,24 +7,26 @@ from pathlib import Path
 from typing import Any
 
 from studio.domain import persona
+from studio.domain.conversation import Turn
 from studio.domain.errors import BadFile, StudioError
 from studio.domain.persona import Persona
-from studio.domain.sizes import KINDS, FileKind
+from studio.domain.sizes import ADAPTER, KINDS, Kind
 
 _NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,58}[a-z0-9])?")
 
 
 @dataclass(frozen=True)
 class Order:
-    """An export's `spec.json`, checked. `adapter` None exports the plain model."""
+    """An export's `spec.json`, checked. `adapter` None exports the plain model. `kept`: conversations kept back from the lesson, to judge the file by."""
 
     persona: Persona
     adapter: Path | None
     model_path: Path
     model: str
-    file: FileKind
+    file: Kind
     name: str
     prompts: tuple[str, ...]
+    kept: tuple[tuple[Turn, ...], ...] = ()
 
 
 def checked_name(name: str) -> str:
@@ -43,8 +45,12 @@ def from_dict(value: Any, folder: Path) -> Order:
             raise BadFile(
                 f"The order for this export does not say “{name.replace('_', ' ')}”. What was learned is safe. Start the export again."
             )
-    if value["file"] not in KINDS:
-        raise StudioError(f"There is no file size called {value['file']}. What was learned is safe. Choose one of {', '.join(KINDS)}.")
+    if value["file"] not in (*KINDS, ADAPTER):
+        raise StudioError(
+            f"There is no kind of file called {value['file']}. What was learned is safe. Choose one of {', '.join((*KINDS, ADAPTER))}."
+        )
+    if value["file"] == ADAPTER and not value.get("adapter"):
+        raise StudioError("The plain model has learned nothing that could be a file of its own. Choose another kind of file.")
     prompts = value.get("prompts") or []
     if not isinstance(prompts, list) or not all(isinstance(line, str) for line in prompts):
         raise BadFile("The test questions of this export are not a list of lines. What was learned is safe. Start the export again.")
@@ -58,4 +64,17 @@ def from_dict(value: Any, folder: Path) -> Order:
         value["file"],
         checked_name(value["name"]),
         tuple(prompts),
+        _talks(value.get("kept") or []),
     )
+
+
+def _talks(given: Any) -> tuple[tuple[Turn, ...], ...]:
+    """Conversations as messages of role and content."""
+    try:
+        return tuple(
+            tuple(Turn(str(n), "user" if m["role"] == "user" else "model", str(m["content"])) for n, m in enumerate(talk)) for talk in given
+        )
+    except (KeyError, TypeError) as error:
+        raise BadFile(
+            "The conversations to judge this export by can't be read. What was learned is safe. Start the export again."
+        ) from error

@@ -66,7 +66,7 @@ def recipe(preset: Preset, material: Material) -> Recipe:
         epochs=passes,
         batch_size=1 if material.accelerated and material.parameters > 2e9 else batch,
         accumulation=batch if material.accelerated and material.parameters > 2e9 else 1,
-        learning_rate=rate,
+        learning_rate=float(f"{rate:.3g}"),  # as a person would type it
         rank=rank,
         alpha=rank,
         max_length=min(length, 4096),
@@ -77,7 +77,7 @@ def recipe(preset: Preset, material: Material) -> Recipe:
     return Recipe(**{**plan.to_dict(), "warmup_steps": warm})
 
 
-FEW = 50  # conversations below which a voice is easily learned by heart
+FEW = 50  # conversations up to which a voice is easily learned by heart
 START = 15.0  # seconds a lesson takes before its first step
 
 
@@ -110,7 +110,7 @@ def sentence(preset: Preset, plan: Recipe, material: Material) -> str:
 
 def caution(conversations: int) -> str:
     """What has to be said before so few conversations are taught; empty where there are enough."""
-    if conversations >= FEW:
+    if conversations > FEW:
         return ""
     return f"With only {conversations} conversations a model easily learns them by heart instead of the voice. Quick try is safest; writing more helps most."
 

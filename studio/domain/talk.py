@@ -7,6 +7,7 @@ from studio.domain.conversation import Turn
 
 Side = Literal["plain", "voiced"]
 Turns = tuple[Turn, ...]
+TOO_LONG = "The answer was cut off because the conversation is very long. Start again, or remove the oldest lines."
 
 
 @dataclass(frozen=True)

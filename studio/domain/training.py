@@ -15,7 +15,7 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "learn": ("replies", "everything"),
     "dtype": ("auto", "float32"),
 }
-LATER = {"targets", "schedule", "optimiser", "steps", "learn", "dtype"}  # fields that lessons of earlier versions don't have
+LATER = {"targets", "schedule", "optimiser", "steps", "learn", "dtype", "packing"}  # fields that lessons of earlier versions don't have
 Preset = Literal["quick", "balanced", "patient"]
 
 
@@ -45,6 +45,7 @@ class Recipe:
     steps: int = 0  # 0: as many as the passes take
     learn: str = "replies"
     dtype: str = "auto"
+    packing: bool = True  # conversations of one look end to end, instead of filled up to the longest
 
     def checked(self) -> "Recipe":
         """This recipe; raises StudioError naming the first field that can't be used."""

@@ -15,6 +15,8 @@ from typing import Any
 
 from safetensors.torch import load_file, save_file
 
+from studio.engine import team
+
 KEPT = 2  # newest copies that stay, beside the best one: if the newest is damaged, the one before it serves
 MANIFEST, SCORES = "MANIFEST.json", "scores.json"
 ADAPTER, SETTINGS = "adapter_model.safetensors", "adapter_config.json"
@@ -54,13 +56,34 @@ def complete(folder: Path, step: int, scores: Mapping[int, float]) -> Path:
     shutil.rmtree(target, ignore_errors=True)  # a damaged one of the same step
     os.replace(made, target)
     _settle(home)
-    shutil.rmtree(being_written(folder), ignore_errors=True)  # and what a killed predecessor left there
+    sweep(folder)  # and what a killed predecessor left there
     return target
 
 
 def newest(folder: Path) -> Copy | None:
     """The newest copy that is whole."""
     return next((copy for copy in map(_read, _all(folder)) if copy), None)
+
+
+def of_first(folder: Path) -> Copy | None:
+    """The newest whole copy of the first process. A machine with a folder of its own that lacks it is sent it, file by file."""
+    own = newest(folder)
+    step, *others = team.gathered(own.step if own else 0)
+    if not step or set(others) <= {step}:
+        return own if step else None
+    there = own.path if own and own.step == step else None
+    sent = being_written(folder) / f"checkpoint-{step}"
+    for name in team.agreed(sorted(path.name for path in there.iterdir()) if there else []):
+        content = team.agreed((there / name).read_bytes() if there else b"")
+        if not there:
+            sent.mkdir(parents=True, exist_ok=True)
+            write(sent / name, content)
+    return own if there else _read(sent)
+
+
+def sweep(folder: Path) -> None:
+    """Remove what is left of writing copies."""
+    shutil.rmtree(being_written(folder), ignore_errors=True)
 
 
 def of_step(folder: Path, step: int) -> Copy | None:

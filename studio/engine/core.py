@@ -49,9 +49,14 @@ def bend(model: PreTrainedModel) -> float | None:
     )
 
 
-def collator(model: PreTrainedModel, pad: int, share: bool = True) -> Callable[[list[dict[str, Any]]], dict[str, Any]]:
-    """Joins the rows of one look: end to end where the model's attention allows it, with what all begin with only once if `share`; else padded."""
-    if plain_head(model) and suits(model.config):
+def collator(
+    model: PreTrainedModel, pad: int, share: bool = True, packing: bool = True
+) -> Callable[[list[dict[str, Any]]], dict[str, Any]]:
+    """Joins the rows of one look: end to end if `packing` and where the model's attention allows it, with what all begin with only once if `share`.
+
+    Else each is padded to the longest.
+    """
+    if packing and plain_head(model) and suits(model.config):
         return functools.partial(joined, share=share)
     return DataCollatorForLanguageModeling(pad_token_id=pad)
 

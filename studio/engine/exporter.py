@@ -3,9 +3,10 @@
     python -m studio.engine.exporter FOLDER
 
 `FOLDER/spec.json` says what to export. What happens is told line by line in `events.jsonl`; a file called `stop` ends it. Under its final name there is
-only ever a finished, checked file: everything before that ends in `.part` and is removed by a stop, an error or the next run.
+only ever a finished, checked file: everything before that ends in `.part` and is removed by a stop or an error. What a killed run left is gone on with.
 """
 
+import hashlib
 import json
 import os
 import shutil
@@ -14,24 +15,28 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from importlib.metadata import version
 from pathlib import Path
 from typing import IO, Any
 
 import transformers
 
-from studio.domain import architecture, gemma, modelfile, sizes
+from studio.domain import architecture, examination, gemma, licences, modelfile, sizes
 from studio.domain.architecture import Architecture
 from studio.domain.errors import BadFile, StudioError
+from studio.domain.examination import Examination
 from studio.domain.order import Order, from_dict
-from studio.engine import certifier, loader, player, quantizer, vocabulary, writer
+from studio.engine import documenter, grafter, loader, player, quantizer, vocabulary, writer
 from studio.engine.answerer import Answerer
-from studio.engine.certifier import Certifier, Examination
+from studio.engine.certifier import Certifier
 from studio.engine.merger import Merger
 from studio.engine.reporter import Reporter, run
 from studio.engine.writer import Plan
 
 _MARGIN = 64_000_000  # bytes of disk left for everybody else
-_LONG_ANSWER, _SHORT_ANSWER, _FEW = 80, 32, 3  # tokens, tokens, prompts: large models are asked less, or checking would outlast the export
+# Tokens of an answer, and of kept conversations: of large models less is heard, or checking would outlast the export.
+_LONG_ANSWER, _SHORT_ANSWER, _MUCH, _LITTLE = 80, 32, 8192, 1536
+_MADE_WITH = ("gguf", "torch", "transformers", "peft")
 
 
 @dataclass
@@ -64,28 +69,33 @@ class Exporter:
     log: IO[str]
 
     def run(self) -> None:
-        """Make the file, measure it, and write `result.json` and `Modelfile` beside it."""
+        """Make the file, measure it, and write `result.json`, `certificate.json` and `Modelfile` beside it."""
         began = time.monotonic()
         order = self.order
         self.reporter.phase(f"Reading what {order.persona.name} learned", 0.0)
-        plan, dialect = plan_of(order.persona.name, order.model_path, order.adapter)
-        self._check_room(plan.shape, len(plan.vocabulary))
         with ExitStack() as stack:
             stack.callback(self.clean)
             stack.enter_context(player.logged(self.log))
+            plan, dialect = plan_of(order.persona.name, order.model_path, order.adapter)
+            self._check_room(plan.shape, len(plan.vocabulary))
             merger = stack.enter_context(Merger(order.model_path, order.adapter))
-            part, exact, found = self._make(plan, merger, dialect)
+            part, master, found = self._make(plan, merger, dialect)
             made = self.folder / f"{order.name}-{order.file}.gguf"
-            result = self._result(made, part.stat().st_size, exact, found)
+            size = part.stat().st_size
+            proof = self._proof(made.name, part, master, found)
             card = modelfile.of(order.persona, dialect, order.model, plan.shape.context)
             self.reporter.check()
-            _write(self.folder / "Modelfile", card.render(made.name))
+            if order.file == sizes.ADAPTER and order.adapter:
+                grafter.lay(order.adapter, self.folder / grafter.PEFT, licences.base_name(order.model)[1] or Path(order.model).name)
+                _write(self.folder / "Modelfile", card.render("base.gguf", made.name))
+            else:
+                _write(self.folder / "Modelfile", card.render(made.name))
+            _write(self.folder / "certificate.json", _lines(proof))
             os.replace(part, made)
-            _write(
-                self.folder / "result.json",
-                json.dumps({**result, "seconds": round(time.monotonic() - began, 1)}, ensure_ascii=False, indent=1) + "\n",
-            )
-        self.reporter.say("done", path=str(made), bytes=result["bytes"], seconds=round(time.monotonic() - began, 1))
+            result = {"path": str(made), "quantization": order.file, "bytes": size, "seconds": round(time.monotonic() - began, 1)}
+            _write(self.folder / "result.json", _lines(result))
+            documenter.lay(self.folder, dialect.folds_system)
+        self.reporter.say("done", path=str(made), bytes=size, seconds=result["seconds"])
 
     def _phase(self, text: str, start: float, end: float) -> Phase:
         return Phase(self.reporter, text, start, end)
@@ -96,58 +106,81 @@ class Exporter:
             part.unlink(missing_ok=True)
 
     def _check_room(self, shape: Architecture, tokens: int) -> None:
-        if self.order.file == "Q4_K_M":
-            quantizer.need()
+        quantizer.need(self.order.file)
         need = sizes.room(shape, tokens, self.order.file, player.present()) + _MARGIN
-        free = shutil.disk_usage(self.folder).free
+        free = shutil.disk_usage(self.folder).free + sum(part.stat().st_size for part in self.folder.glob("*.part"))
         if free < need:
             raise StudioError(
                 f"Not enough room: the file needs {sizes.in_words(need)}, {sizes.in_words(free)} is free. Make room, then export again."
             )
 
     def _make(self, plan: Plan, merger: Merger, dialect: gemma.Dialect) -> tuple[Path, Examination | None, Examination | None]:
-        """(the file under its unfinished name, what was measured on the exact master, what was measured on the file)."""
+        """(the file under its unfinished name, what was measured on the master it was made from, what was measured on the file)."""
         kind = self.order.file
         part = self.folder / f"{self.order.name}-{kind}.gguf.part"
         small = sizes.of(plan.shape, len(plan.vocabulary), "F32") < sizes.SMALL_MASTER
-        name = self.order.persona.name
+        if kind == sizes.ADAPTER:
+            return part, *self._alone(plan, dialect, part, small)
+        merging, comparing = f"Merging what {self.order.persona.name} learned", "Comparing the file with the app"
         if not player.present():
-            writer.write(plan, merger, kind, part, self._phase(f"Merging what {name} learned", 0.05, 0.95))
+            writer.write(plan, merger, kind, part, self._phase(merging, 0.05, 0.95))
             return part, None, None
-        if kind == "F32" or (kind != "Q4_K_M" and not small):
-            writer.write(plan, merger, kind, part, self._phase(f"Merging what {name} learned", 0.05, 0.5))
-            found = self._certifier(plan, dialect, small, self._phase("Comparing the file with the app", 0.5, 1.0)).examine(part)
+        if kind == "F32" or (kind not in sizes.MIXED and not small):
+            writer.write(plan, merger, kind, part, self._phase(merging, 0.05, 0.5))
+            found = self._certifier(plan, dialect, small, self._phase(comparing, 0.5, 1.0)).examine(part, kind)
             return part, found if kind == "F32" else None, found
+        exact: sizes.FileKind = "F32" if small else "BF16"
         master = self.folder / "master.gguf.part"
-        writer.write(plan, merger, "F32" if small else "BF16", master, self._phase(f"Merging what {name} learned", 0.05, 0.35))
-        questions = self._certifier(plan, dialect, small, self._phase("Comparing the file with the app", 0.35, 0.6))
-        exact = questions.examine(master) if small else None
+        writer.write(plan, merger, exact, master, self._phase(merging, 0.05, 0.35))
+        questions = self._certifier(plan, dialect, small, self._phase(comparing, 0.35, 0.6))
+        first = questions.examine(master, exact)
         smaller = self._phase("Making the file small", 0.6, 0.8)
-        if kind == "Q4_K_M":
-            quantizer.quantize(master, part, self.log, smaller)
+        if kind in sizes.MIXED:
+            quantizer.quantize(master, part, kind, self.log, smaller)
         else:
             writer.write(plan, merger, kind, part, smaller)
         master.unlink()
-        return part, exact, replace(questions, tick=_ticks(self._phase("Checking the file", 0.8, 1.0))).examine(part)
+        return part, first, replace(questions, tick=_ticks(self._phase("Checking the file", 0.8, 1.0))).examine(part, kind)
+
+    def _alone(self, plan: Plan, dialect: gemma.Dialect, part: Path, small: bool) -> tuple[Examination | None, Examination | None]:
+        """What was learned as a file of its own, and what was measured on it, put onto the model it learned on."""
+        order = self.order
+        exact: sizes.FileKind = "F32" if small else "BF16"
+        assert order.adapter is not None  # an order for it without one is refused
+        grafter.write(plan, order.adapter, part)
+        if not player.present():
+            return None, None
+        base = self.folder / "base.gguf.part"
+        with Merger(order.model_path, None) as plain:
+            writer.write(plan, plain, exact, base, self._phase("Writing the model to try it on", 0.05, 0.5))
+        questions = self._certifier(plan, dialect, small, self._phase("Comparing the file with the app", 0.5, 1.0))
+        # Beside a model in half precision its rounding is measured too.
+        found = questions.examine(base, sizes.ADAPTER if small else exact, part)
+        base.unlink()
+        return None, found
 
     def _certifier(self, plan: Plan, dialect: gemma.Dialect, small: bool, tell: Callable[[float], None]) -> Certifier:
-        app = Answerer(self.order.model_path, self.order.adapter, dialect, exact=small)
-        prompts = self.order.prompts if small else self.order.prompts[:_FEW]
-        limit = _LONG_ANSWER if small else _SHORT_ANSWER
-        return Certifier(app, dialect, self.order.persona.system, prompts, plan.shape.context, limit, _ticks(tell))
+        order, app = self.order, Answerer(self.order.model_path, self.order.adapter, dialect, exact=small)
+        longest, much = (_LONG_ANSWER, _MUCH) if small else (_SHORT_ANSWER, _LITTLE)
+        return Certifier(
+            app, dialect, order.persona.system, order.prompts, plan.shape.context, longest, _ticks(tell), order.kept, much, app.fits()
+        )
 
-    def _result(self, made: Path, size: int, exact: Examination | None, found: Examination | None) -> dict[str, Any]:
-        small = exact is not None
-        checks = certifier.checks(self.order.file, found, exact, rounded=not small) if found else certifier.unchecked()
-        counted = exact or found
-        return {
-            "path": str(made), "quantization": self.order.file, "bytes": size,
-            "nmse_f32": exact.nmse if exact else None, "greedy_matches": counted.matches if counted else None,
-            "greedy_prompts": len(counted.answers) if counted else None,
-            "nmse_file": found.nmse if found else None, "file_matches": found.matches if found else None,
-            "checks": [check.to_dict() for check in checks],
-            "answers": [{"prompt": a.prompt, "app": a.app, "file": a.file, "stopped": a.stopped} for a in found.answers] if found else [],
+    def _proof(self, name: str, made: Path, master: Examination | None, found: Examination | None) -> dict[str, Any]:
+        """`certificate.json` for a file that will be called `name`."""
+        order = self.order
+        rows = examination.checks(found, master) if found else examination.unchecked()
+        with open(made, "rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        about = {
+            "file": name, "bytes": made.stat().st_size, "sha256": digest, "persona": order.persona.name, "model": order.model,
+            "adapter": order.adapter.name if order.adapter else None, "made_with": {part: version(part) for part in _MADE_WITH} | {"llama_cpp": player.VERSION},
         }  # fmt: skip
+        return examination.record(order.file, found, master, about, rows)
+
+
+def _lines(value: dict[str, Any]) -> str:
+    return json.dumps(value, ensure_ascii=False, indent=1) + "\n"
 
 
 def _ticks(tell: Callable[[float], None]) -> Callable[[], None]:
@@ -175,14 +208,22 @@ def plan_of(name: str, model: Path, adapter: Path | None) -> tuple[Plan, gemma.D
     """Everything about the file but its weights; raises StudioError where a file can't be made of this model."""
     shape = architecture.read(_config(model))
     words = vocabulary.read(model, gemma.dialect_of(shape.family))
-    return Plan(name, shape, words, template(model, adapter)), loader.dialect(model, loader.tokenizer(model))
+    dialect, own = markup(model)
+    return Plan(name, shape, words, template(own, adapter)), dialect
 
 
-def template(model: Path, adapter: Path | None) -> str:
-    """The markup the character was trained with: what lies beside what it learned, else what the studio trains this model with."""
+def markup(model: Path) -> tuple[gemma.Dialect, str | None]:
+    """The markup the studio trains this model with; raises StudioError where its folder does not say."""
+    try:
+        return loader.markup(model)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise BadFile(f"How the model marks up a talk can't be read ({error}). What was learned is safe. Fetch the model again.") from error
+
+
+def template(given: str | None, adapter: Path | None) -> str:
+    """The markup the character was trained with: what lies beside what it learned, else that of the model."""
     if adapter is not None and (adapter / "chat_template.jinja").exists():
         return (adapter / "chat_template.jinja").read_text("utf-8")
-    given = loader.tokenizer(model).chat_template
     if not isinstance(given, str):
         raise BadFile(
             "The model's folder does not say how a talk is marked up (chat_template.jinja). What was learned is safe. Fetch the model again."
@@ -203,9 +244,7 @@ def export(folder: Path, reporter: Reporter) -> None:
     """Make the file that `folder/spec.json` orders."""
     order = from_dict(_spec(folder), folder.parent)
     with open(folder / "log.txt", "a", encoding="utf-8") as log:
-        job = Exporter(folder, order, reporter, log)
-        job.clean()
-        job.run()
+        Exporter(folder, order, reporter, log).run()
 
 
 def _spec(folder: Path) -> Any:

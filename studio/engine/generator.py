@@ -1,19 +1,21 @@
 """Speaks: one base model in memory, adapters switched on it without a reload."""
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import nullcontext
 from pathlib import Path
 
 import torch
 from peft import PeftModel
-from transformers import DynamicCache, PreTrainedModel, PreTrainedTokenizerBase
+from peft.tuners.lora import LoraLayer
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from studio.domain import gemma
 from studio.domain.conversation import Turn
 from studio.domain.errors import NotFound, StudioError
-from studio.engine import loader
-
-TOP_K, TOP_P = 64, 0.95  # Gemma's published sampling defaults
+from studio.domain.gemma import TOP_K, TOP_P
+from studio.domain.talk import TOO_LONG
+from studio.engine import loader, lowrank
+from studio.engine.prefix import Prefix
+from studio.engine.team import agreed
 
 
 def stop_ids(tokenizer: PreTrainedTokenizerBase, dialect: gemma.Dialect) -> set[int]:
@@ -40,18 +42,27 @@ def answer(
     temperature: float,
     most: int,
     stopping: Callable[[], bool] = lambda: False,
+    prefix: Prefix | None = None,
 ) -> Iterator[str]:
-    """Yield the growing answer to a rendered prompt, at most `most` tokens, ending at a stop token or when `stopping()`."""
-    ids = torch.tensor([tokenizer.encode(text, add_special_tokens=False)], device=model.device)
-    cache = DynamicCache(config=model.config.get_text_config())
+    """Yield the growing answer to a rendered prompt, at most `most` tokens, ending at a stop token or when `stopping()`.
+
+    `prefix`: what this voice, with these very weights, has read before.
+    """
+    prefix = prefix or Prefix(model.config.get_text_config())
+    whole_prompt = tokenizer.encode(text, add_special_tokens=False)
+    new = whole_prompt[prefix.trimmed(whole_prompt) :]
     said: list[int] = []
     shown = ""
     while len(said) < most and not stopping():
-        logits = model(input_ids=ids, past_key_values=cache, use_cache=True, logits_to_keep=1).logits[:, -1]
-        ids = _pick(logits, temperature)
-        if int(ids) in stops:
+        prefix.begins()
+        ids = torch.tensor([new], device=model.device)
+        logits = model(input_ids=ids, past_key_values=prefix.cache, use_cache=True, logits_to_keep=1).logits[:, -1]
+        prefix.has_read(new)
+        # Of several processes, each rounds in its own way: one that stopped early would leave the others waiting.
+        new = [agreed(int(_pick(logits, temperature)))]
+        if new[0] in stops:
             break
-        said.append(int(ids))
+        said += new
         # Half a character (byte fallback) decodes to U+FFFD; it is shown once it is whole.
         whole = tokenizer.decode(said, skip_special_tokens=True).rstrip("\ufffd")
         if whole != shown:
@@ -67,42 +78,48 @@ class Speaker:
         self.tokenizer = loader.tokenizer(folder)
         self.dialect = loader.dialect(folder, self.tokenizer)
         self.model: PreTrainedModel | PeftModel = loader.model(folder)
-        config = self.model.config.get_text_config()
-        self.context: int = config.max_position_embeddings
+        self.config = self.model.config.get_text_config()
+        self.context: int = self.config.max_position_embeddings
+        self._worn: dict[str, int] = {}
+        self._taught: list[LoraLayer] = []
+        self._read: dict[str, Prefix] = {}  # by voice; the base's name is empty
 
-    def _wear(self, adapter: Path) -> None:
+    def _wear(self, adapter: Path) -> str:
+        """Have what was learned at hand; returns its name in the model."""
         name = adapter.name.replace(".", "-")  # torch keeps it as a module name, where a dot would mean a level
         if not (adapter / "adapter_model.safetensors").is_file():
             raise NotFound("What this character learned is gone from the disk. Nothing you wrote is touched. Teach it again in Train.")
         changed = (adapter / "adapter_model.safetensors").stat().st_mtime_ns
-        if not isinstance(self.model, PeftModel):
-            self.model = PeftModel.from_pretrained(self.model, adapter, adapter_name=name).eval()
-            self._worn = {name: changed}
-        elif self._worn.get(name) != changed:
-            if name in self._worn:
-                self.model.delete_adapter(name)
-            self.model.load_adapter(adapter, adapter_name=name)
+        if self._worn.get(name) != changed:
+            self._read.pop(name, None)
+            if not isinstance(self.model, PeftModel):
+                self.model = PeftModel.from_pretrained(self.model, adapter, adapter_name=name).eval()
+            else:
+                if name in self._worn:
+                    self.model.delete_adapter(name)
+                self.model.load_adapter(adapter, adapter_name=name)
+            lowrank.forget(lowrank.quicken(self.model))  # the norms of an earlier adapter of this name
+            self._taught = [module for module in self.model.modules() if isinstance(module, LoraLayer)]
             self._worn[name] = changed
-        self.model.set_adapter(name)
+        return name
+
+    def _turn_to(self, name: str) -> None:
+        """Let the adapter of this name speak, or the base. By the layers' own switches: peft's way also settles what may learn, 200 times as slowly."""
+        for layer in self._taught:
+            layer._disable_adapters = not name
+            if name:
+                layer._active_adapter = [name]
 
     def speak(
         self, adapter: Path | None, turns: Sequence[Turn], system: str, temperature: float, stopping: Callable[[], bool], most: int = 300
     ) -> Iterator[str]:
         """Yield the growing answer of the base (`adapter` None) or of the character."""
-        if adapter:
-            self._wear(adapter)
+        name = self._wear(adapter) if adapter else ""
         text = gemma.prompt(turns, system, self.dialect)
         length = len(self.tokenizer.encode(text, add_special_tokens=False))
         if length + 16 > self.context:
-            raise StudioError("The answer was cut off because the conversation is very long. Start again, or remove the oldest lines.")
-        plainly = self.model.disable_adapter() if adapter is None and isinstance(self.model, PeftModel) else nullcontext()
-        with plainly:
-            yield from answer(
-                self.model,
-                self.tokenizer,
-                text,
-                stop_ids(self.tokenizer, self.dialect),
-                temperature,
-                min(most, self.context - length),
-                stopping,
-            )
+            raise StudioError(TOO_LONG)
+        self._turn_to(name)
+        stops, room = stop_ids(self.tokenizer, self.dialect), min(most, self.context - length)
+        read = self._read.setdefault(name, Prefix(self.config))
+        yield from answer(self.model, self.tokenizer, text, stops, temperature, room, stopping, read)

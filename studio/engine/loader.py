@@ -54,8 +54,25 @@ def parameters(folder: Path) -> int:
 
 def dialect(folder: Path, tokenizer: PreTrainedTokenizerBase) -> gemma.Dialect:
     """The markup this model was made with."""
+    return _dialect(folder, tokenizer.chat_template)
+
+
+def _dialect(folder: Path, template: str | None) -> gemma.Dialect:
     model_type = json.loads((folder / "config.json").read_text("utf-8"))["model_type"]
-    return gemma.dialect_of(model_type, "<|channel>thought\\n<channel|>" in (tokenizer.chat_template or ""))
+    return gemma.dialect_of(model_type, "<|channel>thought\\n<channel|>" in (template or ""))
+
+
+def markup(folder: Path) -> tuple[gemma.Dialect, str | None]:
+    """What `dialect` and `tokenizer` say of a talk's markup, read from the folder without its quarter of a million tokens."""
+    beside = folder / "chat_template.jinja"
+    if beside.is_file():
+        given = beside.read_text("utf-8")
+    else:
+        given = json.loads((folder / "tokenizer_config.json").read_text("utf-8")).get("chat_template")
+    if isinstance(given, list):  # several with names, as transformers once wrote them
+        given = next((row["template"] for row in given if row["name"] == "default"), None)
+    found = _dialect(folder, given)
+    return found, gemma.chat_template(found) or given
 
 
 def tokenizer(folder: Path) -> PreTrainedTokenizerBase:
@@ -67,11 +84,15 @@ def tokenizer(folder: Path) -> PreTrainedTokenizerBase:
     return loaded
 
 
-def model(folder: Path, four_bit: bool = False, full: bool = False) -> PreTrainedModel:
-    """The text model of a folder, in eval mode, on its device; `full`: in full numbers. Raises StudioError where the folder or the machine can't."""
+def model(folder: Path, four_bit: bool = False, full: bool = False, in_parts: bool = False) -> PreTrainedModel:
+    """The text model of a folder, in eval mode, on its device; `full`: in full numbers; `in_parts`: in main memory, to be laid over several devices. Raises StudioError where the folder or the machine can't."""
     if not (folder / "config.json").is_file():
         raise StudioError("The folder of this model is gone. Nothing you wrote is touched. Choose a model in Train again.")
     place = device(parameters(folder), full)
+    if four_bit and in_parts:
+        raise StudioError(
+            "A model in 4 bit can't be laid over several cards. Nothing was started. Switch 4 bit off in “Choices for experts”, or launch without --use_fsdp."
+        )
     if four_bit and place.name != "cuda":
         raise StudioError("Learning in 4 bit needs an NVIDIA card. Nothing was started. Switch it off in “Choices for experts”.")
     extra = {}
@@ -88,7 +109,7 @@ def model(folder: Path, four_bit: bool = False, full: bool = False) -> PreTraine
         ) from error
     loaded.get_output_embeddings().register_forward_pre_hook(_straight)
     # Of several processes on one machine each has a card of its own.
-    return loaded.eval() if four_bit else loaded.to(f"cuda:{team.place()}" if place.name == "cuda" else place.name).eval()
+    return loaded.eval() if four_bit or in_parts else loaded.to(f"cuda:{team.place()}" if place.name == "cuda" else place.name).eval()
 
 
 def _straight(head: torch.nn.Module, given: tuple[torch.Tensor]) -> tuple[torch.Tensor]:

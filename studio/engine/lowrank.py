@@ -5,8 +5,10 @@ peft's DoRA multiplies an identity matrix through the adapter and forms the dens
 off adapters, several at once, dropout.
 """
 
+import functools
 import types
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 import torch
 from peft.tuners.lora.dora import DoraLinearLayer
@@ -14,45 +16,100 @@ from peft.tuners.lora.layer import Linear, LoraLayer
 from peft.tuners.lora.variants import DoraLinearVariant
 from peft.utils.integrations import dequantize_module_weight
 from torch import Tensor, nn
+from transformers.activations import GELUTanh
+from transformers.models.gemma.modeling_gemma import GemmaMLP
+from transformers.models.gemma2.modeling_gemma2 import Gemma2MLP
+from transformers.models.gemma3.modeling_gemma3 import Gemma3MLP
+from transformers.models.gemma4.modeling_gemma4 import Gemma4TextMLP
+
+from studio.engine.gating import Gate, gate, ungate
 
 ROWS = 1024  # of a weight at a time, so that no copy of it in fp32 is made
+READERS = (("q_proj", "k_proj", "v_proj"), ("gate_proj", "up_proj"))  # of the same input, in the order they are called
+GATED = (GemmaMLP, Gemma2MLP, Gemma3MLP, Gemma4TextMLP)
+
+
+class Part(NamedTuple):
+    """What one layer multiplies with: its `base` answer where that is no plain product with `weight`, A, B, and DoRA's gain, None for 1."""
+
+    base: Tensor | None
+    weight: Tensor | None
+    a: Tensor
+    b: Tensor
+    gain: Tensor | None
 
 
 class _LowRank(torch.autograd.Function):
-    """gain ∘ (base + scale · B(Ax)), with gain None for 1, and base None for Wx. Saves what peft's path saves at most: x, Ax and, for DoRA, the result."""
+    """gain ∘ (Wx + scale · B(Ax)) for one or several layers that read the same x, which is read once for all of their A.
+
+    With `up`, what they read is gelu(x) ∘ up. Saves x and up, Ax and, for DoRA, the result, which is less than peft's path does.
+    """
 
     @staticmethod
-    def forward(
-        ctx: Any, x: Tensor, base: Tensor | None, weight: Tensor | None, a: Tensor, b: Tensor, gain: Tensor | None, scale: float
-    ) -> Tensor:
-        flat, a16, b16 = x.reshape(-1, x.shape[-1]), a.to(x.dtype), b.to(x.dtype)
-        inner = flat @ a16.T
-        if base is None:
-            out = (flat @ weight.T).addmm_(inner, b16.T, alpha=scale)  # type: ignore[union-attr]
-        else:
-            out = torch.addmm(base.reshape(-1, base.shape[-1]), inner, b16.T, alpha=scale)
-        if gain is not None:
-            out = out.mul_(gain.to(out.dtype))
-        ctx.scale, ctx.dora, ctx.whole = scale, gain is not None, base is None
-        ctx.save_for_backward(flat, inner, a, b, *((gain, out) if ctx.dora else ()), *((weight,) if ctx.whole else ()))
-        return out.view(*x.shape[:-1], -1)
+    def forward(ctx: Any, x: Tensor, up: Tensor | None, scales: Sequence[float], *given: Tensor | None) -> tuple[Tensor, ...]:
+        parts = _parts(given)
+        flat = _rows(x, up)
+        short = torch.cat([part.a for part in parts]).to(x.dtype)
+        inner = (flat @ short.T).split([part.a.shape[0] for part in parts], 1)
+        outs = []
+        for part, narrow, scale in zip(parts, inner, scales, strict=True):
+            wide = part.b.to(x.dtype).T
+            if part.base is None:
+                out = (flat @ part.weight.T).addmm_(narrow, wide, alpha=scale)  # type: ignore[union-attr]
+            else:
+                out = torch.addmm(part.base.reshape(-1, part.base.shape[-1]), narrow, wide, alpha=scale)
+            outs.append(out if part.gain is None else out.mul_(part.gain.to(out.dtype)))
+        ctx.scales, ctx.count = scales, len(given)
+        ctx.save_for_backward(x, up, *given, *inner, *(out for out, part in zip(outs, parts, strict=True) if part.gain is not None))
+        return tuple(out.view(*x.shape[:-1], -1) for out in outs)
 
     @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, Tensor | None, None, Tensor, Tensor, Tensor | None, None]:
-        flat, inner, a, b, *more = ctx.saved_tensors
-        outer, pull = grads[0].reshape(-1, grads[0].shape[-1]), None
-        if ctx.dora:
-            gain, out, *more = more
-            pull = ((outer * out).sum(0, dtype=torch.float32) / gain).to(gain.dtype)
-            outer = outer * gain.to(outer.dtype)
-        back = (outer @ b.to(outer.dtype)).mul_(ctx.scale)
-        for_b = (inner.T @ outer).mul_(ctx.scale).to(b.dtype).T  # this way round is the quicker one
-        for_a = (back.T @ flat).to(a.dtype)
-        for_x = None
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
+        x, up, *saved = ctx.saved_tensors
+        parts, saved = _parts(saved[: ctx.count]), saved[ctx.count :]
+        inner, outs = saved[: len(parts)], iter(saved[len(parts) :])
+        flat, backs, found, for_x = _rows(x, up), [], [], None
+        for part, narrow, scale, grad in zip(parts, inner, ctx.scales, grads, strict=True):
+            outer, pull = grad.reshape(-1, grad.shape[-1]), None
+            if part.gain is not None:
+                pull = ((outer * next(outs)).sum(0, dtype=torch.float32) / part.gain).to(part.gain.dtype)
+                outer = outer * part.gain.to(outer.dtype)
+            backs.append((outer @ part.b.to(outer.dtype)).mul_(scale))
+            for_b = (narrow.T @ outer).mul_(scale).to(part.b.dtype).T  # this way round is the quicker one
+            if ctx.needs_input_grad[0] and part.weight is not None:
+                for_x = outer @ part.weight if for_x is None else for_x.addmm_(outer, part.weight)
+            found.append((None if part.base is None else outer.view(grad.shape), None, for_b, pull))
+        back, ranks = torch.cat(backs, 1), [part.a.shape[0] for part in parts]
+        for_a = (back.T @ flat).to(parts[0].a.dtype).split(ranks)
         if ctx.needs_input_grad[0]:
-            narrow = a.to(back.dtype)
-            for_x = ((outer @ more[0]).addmm_(back, narrow) if ctx.whole else back @ narrow).view(*grads[0].shape[:-1], -1)
-        return for_x, None if ctx.whole else outer.view(grads[0].shape), None, for_a, for_b, pull, None
+            short = torch.cat([part.a for part in parts]).to(back.dtype)
+            for_x = back @ short if for_x is None else for_x.addmm_(back, short)
+        for_x, for_up = (None if for_x is None else for_x.view(x.shape), None) if up is None else ungate(x, up, for_x)
+        return (
+            for_x,
+            for_up,
+            None,
+            *(one for a, (base, weight, b, pull) in zip(for_a, found, strict=True) for one in (base, weight, a, b, pull)),
+        )
+
+
+def _parts(given: Sequence[Tensor | None]) -> list[Part]:
+    return [Part(*given[n : n + len(Part._fields)]) for n in range(0, len(given), len(Part._fields))]  # type: ignore[arg-type]
+
+
+def _rows(x: Tensor, up: Tensor | None) -> Tensor:
+    return (x if up is None else gate(x, up)).reshape(-1, x.shape[-1])
+
+
+def answers(layers: Sequence[Any], x: Tensor, up: Tensor | None = None) -> tuple[Tensor, ...] | None:
+    """What these adapted layers answer to x, or to gelu(x) ∘ up; None where peft's own forward has to, or where the products are not plain ones."""
+    parts = [_part(layer, x) for layer in layers]
+    if any(part is None or (part.weight is None and (up is not None or len(layers) > 1)) for part in parts):
+        return None
+    base = parts[0].base  # type: ignore[union-attr]
+    with torch.autocast(x.device.type, enabled=False):
+        scales = [layer.scaling[_active(layer)] for layer in layers]
+        return _LowRank.apply(x if base is None else x.to(base.dtype), up, scales, *(one for part in parts for one in part))  # type: ignore[no-any-return, no-untyped-call, union-attr]
 
 
 class Norms:
@@ -81,24 +138,53 @@ class Norms:
         return self.norms
 
 
-def _forward(self: Any, x: Tensor, *args: Any, **told: Any) -> Tensor:
-    """One adapted layer, its input (..., in) to (..., out)."""
-    names = [name for name in self.active_adapters if name in self.lora_A]
-    if self.disable_adapters or self.merged or len(names) != 1 or args or told or not _plain(self, names[0]):
-        return type(self).forward(self, x, *args, **told)  # type: ignore[no-any-return]
-    (name,) = names
-    a, b, scale = self.lora_A[name].weight, self.lora_B[name].weight, self.scaling[name]
-    gain = None
-    if name in self.lora_variant:
-        norms = self.__dict__.setdefault("_norms", {})
+def _active(layer: Any) -> str:
+    """The one adapter that is switched on; empty where it is none, several, or merged."""
+    names = [name for name in layer.active_adapters if name in layer.lora_A]
+    return names[0] if len(names) == 1 and not layer.disable_adapters and not layer.merged else ""
+
+
+def _part(layer: Any, x: Tensor) -> Part | None:
+    """What this layer does to x; None where peft's own forward has to."""
+    name = _active(layer)
+    if not name or not _plain(layer, name):
+        return None
+    a, b, gain = layer.lora_A[name].weight, layer.lora_B[name].weight, None
+    if name in layer.lora_variant:
+        norms = layer.__dict__.setdefault("_norms", {})
         if name not in norms:
-            norms[name] = Norms(self)
-        magnitude = self.lora_magnitude_vector[name].weight
-        gain = magnitude / norms[name].of(self, a, b, scale).to(magnitude.dtype)
-    weight = _dense(self.base_layer, x)
-    result = self.base_layer(x) if weight is None else None
-    with torch.autocast(x.device.type, enabled=False):
-        return _LowRank.apply(x if result is None else x.to(result.dtype), result, weight, a, b, gain, scale)  # type: ignore[no-any-return, no-untyped-call]
+            norms[name] = Norms(layer)
+        magnitude = layer.lora_magnitude_vector[name].weight
+        gain = magnitude / norms[name].of(layer, a, b, layer.scaling[name]).to(magnitude.dtype)
+    weight = _dense(layer.base_layer, x)
+    return Part(layer.base_layer(x) if weight is None else None, weight, a, b, gain)
+
+
+def _forward(self: Any, x: Tensor, *args: Any, **told: Any) -> Tensor:
+    """One adapted layer, its input (..., in) to (..., out); the first of several that read the same x answers for the others too."""
+    own: Callable[..., Tensor] = functools.partial(type(self).forward, self)
+    if args or told:
+        return own(x, *args, **told)
+    read, known = self.__dict__.pop("_known", (None, None))
+    if read is x:
+        return known  # type: ignore[no-any-return]
+    beside = self.__dict__.get("_beside", ())
+    if beside and all(_dense(layer.base_layer, x) is not None for layer in (self, *beside)) and (found := answers((self, *beside), x)):
+        for layer, answer in zip(beside, found[1:], strict=True):
+            layer.__dict__["_known"] = (x, answer)
+    else:
+        found = answers((self,), x)
+    return own(x) if found is None else found[0]
+
+
+def _mlp(self: Any, x: Tensor) -> Tensor:
+    """Gemma's gated layers; neither gelu(gate) nor its product with up is kept for the way back. Where there is none, they are the model's own."""
+    if not torch.is_grad_enabled():
+        return type(self).forward(self, x)  # type: ignore[no-any-return]
+    gate_, up = self.gate_proj(x), self.up_proj(x)
+    dense = isinstance(self.down_proj, LoraLayer) and _dense(self.down_proj.base_layer, gate_) is not None
+    found = answers((self.down_proj,), gate_, up) if dense else None
+    return self.down_proj(Gate.apply(gate_, up)) if found is None else found[0]  # type: ignore[no-any-return, no-untyped-call]
 
 
 def _dense(base: nn.Module, x: Tensor) -> Tensor | None:
@@ -125,6 +211,12 @@ def quicken(model: nn.Module) -> nn.Module:
     for module in model.modules():
         if isinstance(module, LoraLayer) and (isinstance(module, Linear) or type(module).__name__ == "Linear4bit"):
             module.forward = types.MethodType(_forward, module)
+        for names in READERS:
+            readers = [getattr(module, name, None) for name in names]
+            if all(isinstance(one, Linear) for one in readers) and not getattr(module, "is_kv_shared_layer", False):
+                readers[0].__dict__["_beside"] = tuple(readers[1:])
+        if isinstance(module, GATED) and isinstance(module.act_fn, GELUTanh):
+            module.forward = types.MethodType(_mlp, module)
     return model
 
 

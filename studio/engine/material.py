@@ -54,6 +54,7 @@ class Lesson:
     whose: dict[str, tuple[str, str]] = field(
         default_factory=dict
     )  # in a lesson for several: conversation -> its character and system text
+    in_parts: bool = False  # whether the model is laid over the processes that share the lesson
 
     @property
     def speakers(self) -> list[Speaker]:
@@ -65,6 +66,11 @@ class Lesson:
     def model_path(self) -> Path:
         """The folder of the model."""
         return Path(self.spec["model_path"])
+
+    @property
+    def word(self) -> str:
+        """All that has to be the same on every machine: the spec, but for where the model lies there."""
+        return json.dumps({**self.spec, "model_path": ""}, sort_keys=True)
 
     @property
     def lengths(self) -> ladder.Lengths:

@@ -17,6 +17,7 @@ from studio.engine.encoder import IGNORED
 NAME = "conversations"  # of this attention, where transformers looks it up
 LEAST = 8  # tokens that all begin with, to be worth a place of their own
 LARGEST = 1 << 25  # scores of one conversation that are held at once
+KEPT = 1 << 19  # those that are kept for the way back: of a conversation of 360 tokens under four heads
 plain = torch.nn.functional.scaled_dot_product_attention
 
 
@@ -79,37 +80,46 @@ def attend(
 
 
 class _Attention(torch.autograd.Function):
-    """PyTorch's attention, with a way back by plain products: its own takes twice as long on a processor. Keeps questions, keys and values only."""
+    """The attention of one conversation by plain products over all heads that share keys and values, softmax sums in fp32.
+
+    PyTorch's own takes twice as long on a processor, most of it on the way back. Keeps questions, keys, values, and what each token looks at: no square
+    larger than `KEPT`, else it is made anew on the way back.
+    """
 
     @staticmethod
     def forward(ctx: Any, q: Tensor, k: Tensor, v: Tensor, seen: Tensor | None, scale: float) -> Tensor:
-        ctx.save_for_backward(q, k, v)
-        ctx.seen, ctx.scale = seen, scale
-        return plain(q, wide(k, q.shape[1]), wide(v, q.shape[1]), seen, is_causal=seen is None, scale=scale)
+        ctx.hidden = ~(causal(q.shape[2], k.shape[2], None, q.device) if seen is None else seen)[:, None]
+        looks = [_looks(rows, keys, ctx.hidden, scale) for rows, keys in zip(_grouped(q, k), k[0], strict=True)]
+        ctx.scale, small = scale, sum(look.numel() for look in looks) <= KEPT
+        ctx.save_for_backward(q, k, v, *(looks if small else ()))
+        return _apart([look @ values for look, values in zip(looks, v[0], strict=True)], q)
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor, Tensor, None, None]:
-        q, k, v = ctx.saved_tensors
-        here, there, group = q.shape[2], k.shape[2], q.shape[1] // k.shape[1]
-        hidden = ~(causal(here, there, None, q.device) if ctx.seen is None else ctx.seen)[:, None]
-        parts = [
-            _back(*(whole[0, n * group : (n + 1) * group].transpose(0, 1) for whole in (q, grads[0])), k[0, n], v[0, n], hidden, ctx.scale)
-            for n in range(k.shape[1])
-        ]
+        q, k, v, *kept = ctx.saved_tensors
+        parts = []
+        for n, (rows, out) in enumerate(zip(_grouped(q, k), _grouped(grads[0], k), strict=True)):
+            look = kept[n] if kept else _looks(rows, k[0, n], ctx.hidden, ctx.scale)
+            pull = torch._softmax_backward_data(out @ v[0, n].T, look, -1, look.dtype).mul_(ctx.scale)
+            parts.append((pull @ k[0, n], pull.T @ rows, look.T @ out))
         for_q, for_k, for_v = zip(*parts, strict=True)
-        return torch.cat(for_q, 1).transpose(0, 1)[None], torch.stack(for_k)[None], torch.stack(for_v)[None], None, None
+        return _apart(for_q, q), torch.stack(for_k)[None], torch.stack(for_v)[None], None, None
 
 
-def _back(q: Tensor, out: Tensor, k: Tensor, v: Tensor, hidden: Tensor, scale: float) -> tuple[Tensor, Tensor, Tensor]:
-    """Gradients of the questions `q` (here, heads, size) that share keys and values `k`, `v` (there, size), from those of the answers `out`."""
-    asked, rows, size = q.shape[:2], q.reshape(-1, q.shape[-1]), (*q.shape[:2], k.shape[0])
-    scores = (rows.float() @ k.float().T).mul_(scale).view(size).masked_fill_(hidden, -torch.inf)
-    shares = scores.softmax(-1).view(-1, k.shape[0])
-    out = out.reshape(rows.shape)
-    for_v = shares.to(out.dtype).T @ out
-    pull = (out @ v.T).float()
-    pull = pull.sub_((pull * shares).sum(-1, keepdim=True)).mul_(shares).mul_(scale).to(q.dtype)
-    return (pull @ k).view(*asked, -1), pull.T @ rows, for_v
+def _grouped(whole: Tensor, keys: Tensor) -> list[Tensor]:
+    """Of (1, heads, tokens, size), for each head of `keys` those that share it, as (tokens * heads, size): laid out so by the projections, so mostly no copy."""
+    return [part.transpose(0, 1).reshape(-1, whole.shape[-1]) for part in whole[0].chunk(keys.shape[1])]
+
+
+def _apart(parts: Sequence[Tensor], like: Tensor) -> Tensor:
+    """`_grouped` undone."""
+    return torch.cat([part.view(like.shape[2], -1, like.shape[3]) for part in parts], 1).transpose(0, 1)[None]
+
+
+def _looks(rows: Tensor, keys: Tensor, hidden: Tensor, scale: float) -> Tensor:
+    """How much of its attention each row (tokens * heads, size) gives to each of the keys (there, size)."""
+    scores = (rows @ keys.T).mul_(scale).view(hidden.shape[0], -1, keys.shape[0])
+    return scores.masked_fill_(hidden, -torch.inf).softmax(-1).view(-1, keys.shape[0])
 
 
 def wide(kept: Tensor, heads: int) -> Tensor:

@@ -18,9 +18,25 @@ try:
 except (ImportError, OSError, RuntimeError):  # not installed, or its library does not load on this machine
     llama_cpp = None
 
+VERSION: str | None = llama_cpp.__version__ if llama_cpp else None  # of the Python package that carries llama.cpp
 _F32 = 0  # ggml's number for float32, for the memory of earlier tokens
 _SMALL = 100_000_000  # bytes
 Listener = Callable[[str], None]
+
+
+def threads(path: Path) -> int:
+    """How many threads a file is best played with: on a small model they spend their time waiting for each other."""
+    return 1 if path.stat().st_size < _SMALL else os.cpu_count() or 1
+
+
+def rendered(template: str, messages: Sequence[dict[str, str]]) -> str:
+    """Messages in a file's own markup, ready for an answer; raises ValueError where its template refuses them."""
+    return Jinja2ChatFormatter(template, eos_token="<eos>", bos_token="<bos>")(messages=list(messages)).prompt
+
+
+def hush() -> None:
+    """From now on llama.cpp says nothing on the terminal."""
+    llama_cpp.llama_log_set(_SILENT, ctypes.c_void_p(0))
 
 
 def present() -> bool:
@@ -46,7 +62,7 @@ def logged(log: IO[str], listener: Listener | None = None) -> Iterator[None]:
     try:
         yield
     finally:
-        llama_cpp.llama_log_set(_SILENT, ctypes.c_void_p(0))
+        hush()
         log.flush()
 
 
@@ -55,14 +71,15 @@ _SILENT = llama_cpp.llama_log_callback(lambda _level, _text, _user: None) if lla
 
 
 class Player:
-    """An open file. `length` is the number of tokens it can hold at once; memory of earlier tokens is kept in float32."""
+    """An open file, with an adapter file put onto it where one is given. `length` is the number of tokens it can hold at once; memory of earlier tokens is
+    kept in float32.
+    """
 
-    def __init__(self, path: Path, length: int) -> None:
-        # On a small model threads spend their time waiting for each other.
-        threads = 1 if path.stat().st_size < _SMALL else os.cpu_count()
+    def __init__(self, path: Path, length: int, adapter: Path | None = None) -> None:
+        count = threads(path)
         self._model = llama_cpp.Llama(
             str(path), n_ctx=length, n_batch=min(length, 128), n_ubatch=min(length, 128), type_k=_F32, type_v=_F32, n_gpu_layers=0, logits_all=True,
-            n_threads=threads, n_threads_batch=threads, verbose=False,
+            n_threads=count, n_threads_batch=count, lora_path=str(adapter) if adapter else None, verbose=False,
         )  # fmt: skip
         self.length = length
         self._vocabulary = llama_cpp.llama_model_get_vocab(self._model.model)
@@ -85,15 +102,13 @@ class Player:
         """Whether the file itself says that an answer ends with this token."""
         return bool(llama_cpp.llama_vocab_is_eog(self._vocabulary, token))
 
-    def adds_bos(self) -> bool:
-        """Whether the file asks for a beginning before raw text."""
-        return self._model.metadata.get("tokenizer.ggml.add_bos_token") == "true"
+    def raw(self, text: str) -> list[int]:
+        """Token ids of a text with the beginning the file itself asks for: how Ollama reads a prompt that was written without one."""
+        return self._model.tokenize(text.encode(), add_bos=True, special=True)
 
     def prompt(self, messages: Sequence[dict[str, str]]) -> str:
         """Messages in the file's own markup, ready for an answer; raises ValueError where its template refuses them."""
-        template = self._model.metadata["tokenizer.chat_template"]
-        formatter = Jinja2ChatFormatter(template, eos_token="<eos>", bos_token="<bos>")
-        return formatter(messages=list(messages)).prompt
+        return rendered(self._model.metadata["tokenizer.chat_template"], messages)
 
     def logits(self, tokens: Sequence[int]) -> np.ndarray:
         """Logits at every position, float32 (tokens, vocabulary)."""

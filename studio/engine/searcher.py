@@ -29,6 +29,8 @@ STUDY = "study.log"
 BY_CHANCE = 4  # lessons before the choice learns from them
 COMPLETE = 2  # lessons that have to be finished before another can fall behind them
 LOOKS = 2  # measurements every lesson gets before it can fall behind
+SPARED = "spared"  # in the study: how many steps down were taken
+NO_LENGTHS = ladder.Lengths(0, 0)  # those steps don't look at them
 OUTCOMES: dict[str, search.State] = {"behind": "behind", "unstable": "unsteady", "stop": "cut"}
 
 
@@ -94,13 +96,21 @@ class Search:
 
     # ---------------------------------------------------------------- one lesson
     def one(self) -> None:
-        """Choose a recipe, teach by it, and keep how it went; raises Again where memory ran short, so that the next has all of it."""
+        """Choose a recipe, teach by it, and keep how it went; raises Again where memory ran short, so that the next has all of it.
+
+        Short of memory, this lesson and all after it take the steps down that change nothing of what is learned; any other would make them
+        incomparable, so a lesson that needs one is given up.
+        """
         trial, began = self.choose(), self.clock()
         self.write()
-        outcome = self.teach(trial, search.recipe(self.base, self.space, point(trial)))
+        plan = self.plan(trial)
+        outcome = self.teach(trial, plan)
         shutil.rmtree(self.folder / "lesson", ignore_errors=True)
         if self.reporter.leaving:
             return  # what was asked for comes first; this lesson has broken off
+        if outcome == "memory" and (rung := ladder.spare(plan, NO_LENGTHS)):
+            self.spare(trial, rung.sentence)
+            raise Again
         if outcome == "memory" and not any(each.state == TrialState.COMPLETE for each in self.study.trials):
             raise MemoryError
         trial.set_user_attr("seconds", self.clock() - began)
@@ -120,14 +130,31 @@ class Search:
         trial.suggest_int("passes", *self.space.passes)
         return trial
 
-    def teach(self, trial: optuna.Trial, recipe: training.Recipe) -> search.State:
-        """A lesson by this recipe; returns how it ended."""
-        place = self.lay_out(recipe)
+    def plan(self, trial: optuna.Trial) -> ladder.Plan:
+        """How the lesson of a trial is run, after the steps down that were taken so far."""
+        plan = ladder.plan(search.recipe(self.base, self.space, point(trial)))
+        for _ in range(self.study.user_attrs.get(SPARED, 0)):
+            rung = ladder.spare(plan, NO_LENGTHS)
+            plan = rung.plan if rung else plan
+        return plan
+
+    def spare(self, trial: optuna.Trial, sentence: str) -> None:
+        """One step further down from now on, said in a sentence; what this trial was to try is lined up anew."""
+        self.study.set_user_attr(SPARED, self.study.user_attrs.get(SPARED, 0) + 1)
+        self.study.enqueue_trial(trial.params)
+        trial.set_user_attr("anew", True)
+        self.study.tell(trial, state=TrialState.FAIL)
+        self.write()
+        self.reporter.say("note", text=sentence, why="memory")
+
+    def teach(self, trial: optuna.Trial, plan: ladder.Plan) -> search.State:
+        """A lesson by this plan; returns how it ended."""
+        place = self.lay_out(plan.recipe)
         ear = Ear(place, lambda: self.reporter.leaving or self.late)
         try:
             lesson = prepare(place, ear)
             lesson.hopeless = lambda scores: self.look(trial, scores)
-            if not trainer.attempt(lesson, ladder.plan(recipe), time.monotonic()):
+            if not trainer.attempt(lesson, plan, time.monotonic()):
                 return "memory"
         except Stopped:
             return "cut"
@@ -192,7 +219,8 @@ def study(folder: Path) -> optuna.Study:
 
 def shown(trial: FrozenTrial) -> bool:
     """Whether a trial is a row of the record: it was chosen whole, and is not one that broke off and was lined up again."""
-    again = trial.state == TrialState.FAIL and "outcome" not in trial.user_attrs and not trial.user_attrs.get("again")
+    told = trial.user_attrs
+    again = "anew" in told or trial.state == TrialState.FAIL and "outcome" not in told and not told.get("again")
     return len(trial.params) == len(search.AXES) and trial.state != TrialState.WAITING and not again
 
 

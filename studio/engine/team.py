@@ -3,9 +3,9 @@
 import os
 from typing import Any, TypeVar
 
+import torch
+from accelerate import PartialState
 from torch import distributed
-
-from studio.domain.errors import StudioError
 
 T = TypeVar("T")
 
@@ -20,12 +20,18 @@ def place() -> int:
     return int(os.environ.get("LOCAL_RANK", "0"))
 
 
-def check_way() -> None:
-    """Raises StudioError where the launcher was asked to lay one model over the processes (FSDP)."""
-    if size() > 1 and os.environ.get("ACCELERATE_USE_FSDP", "").lower() == "true":
-        raise StudioError(
-            "A lesson can't be laid over several cards (FSDP) yet: each process measures and saves the whole adapter. Nothing was started. Launch it without --use_fsdp, so that each card holds the model, or choose a smaller model."
-        )
+def take_wish() -> bool:
+    """Whether the launcher was asked to lay one model over the processes (`--use_fsdp`).
+
+    The wish is taken out of the environment: accelerate would fulfil it on cards only, and keep what is learned in a form of its own.
+    """
+    return os.environ.pop("ACCELERATE_USE_FSDP", "").lower() == "true" and size() > 1
+
+
+def meet() -> None:
+    """Find the others; from here on they hear each other."""
+    if size() > 1:
+        PartialState(cpu=not torch.cuda.is_available())
 
 
 def agreed(word: T) -> T:
@@ -35,6 +41,15 @@ def agreed(word: T) -> T:
     box: list[Any] = [word]
     distributed.broadcast_object_list(box, src=0)
     return box[0]
+
+
+def gathered(word: T) -> list[T]:
+    """What every process says, the first one's first."""
+    if not _met():
+        return [word]
+    box: list[Any] = [None] * size()
+    distributed.all_gather_object(box, word)
+    return box
 
 
 def together() -> None:

@@ -1,7 +1,7 @@
 """Teaches: `python -m studio.engine.trainer FOLDER` reads `spec.json` and `dataset.jsonl` there and leaves an adapter beside them.
 
 A lesson that is killed, paused or short of memory goes on from its newest whole safe copy; what it gave up for want of memory stands in `recipe.json`.
-Several processes may share one folder (`torchrun --nproc_per_node 2 -m studio.engine.trainer FOLDER`); they learn what one would.
+Several processes may share a lesson (`torchrun --nproc_per_node 2 -m studio.engine.trainer FOLDER`), on several machines with a folder each; they learn what one would.
 """
 
 import json
@@ -18,15 +18,17 @@ from transformers import set_seed
 from trl import SFTConfig, SFTTrainer
 
 from studio.domain import ladder, progress
-from studio.domain.errors import StudioError
-from studio.engine import continuer, copies, core, knobs, ledger, loader, team
+from studio.domain.errors import NotReady, StudioError
+from studio.engine import continuer, copies, core, knobs, ledger, loader, parts, team
 from studio.engine.encoder import Row
 from studio.engine.material import Lesson, cut, filled, losses, prepare
 from studio.engine.reporter import Again, Reporter, run
 from studio.engine.shortage import short_of_memory
-from studio.engine.watch import Watch, lowest
+from studio.engine.watch import Watch, heed, lowest
 
 UNSTABLE = "Learning became unsteady and was ended at step {step}. Lower the step size (learning rate), now {rate:g}, to {lower:g}, and teach again."
+
+DIFFERENT = "The folders of this lesson are not the same on all machines. Nothing was started. Copy the first machine's folder to the others and start again."
 
 
 # ---------------------------------------------------------------- the trainer
@@ -36,7 +38,7 @@ def configure(lesson: Lesson, plan: ladder.Plan) -> SFTConfig:
     place = loader.device(loader.parameters(lesson.model_path), recipe.dtype == "float32")
     recipe.for_machine(place.name)
     batch, accumulation = share(recipe.batch_size, recipe.accumulation, team.size())
-    config = SFTConfig(
+    config = (parts.Config if lesson.in_parts else SFTConfig)(
         output_dir=str(copies.being_written(lesson.folder)),
         num_train_epochs=recipe.epochs,
         max_steps=recipe.steps or -1,
@@ -84,9 +86,9 @@ def share(batch: int, accumulation: int, processes: int) -> tuple[int, int]:
 class Collator:
     """Makes batches, and counts the tokens it has put into them."""
 
-    def __init__(self, model: Any, padding: int) -> None:
+    def __init__(self, model: Any, padding: int, packing: bool) -> None:
         self.tokens = 0
-        self._plain = core.collator(model, padding)
+        self._plain = core.collator(model, padding, packing=packing)
 
     def __call__(self, examples: list[dict[str, Any]]) -> dict[str, Any]:
         """One batch."""
@@ -100,7 +102,7 @@ def build(lesson: Lesson, plan: ladder.Plan, model: Any, resumed: copies.Copy | 
     set_seed(recipe.seed)
     group = recipe.batch_size * recipe.accumulation
     rows = cut(lesson.train, recipe.max_length)
-    collator = Collator(model, lesson.tokenizer.pad_token_id)
+    collator = Collator(model, lesson.tokenizer.pad_token_id, recipe.packing)
     watch = Watch(lesson, cut(lesson.validation, lesson.asked.max_length), -(-len(rows) // group), resumed, lambda: collator.tokens)
     trainer = core.trainer(
         model,
@@ -112,7 +114,9 @@ def build(lesson: Lesson, plan: ladder.Plan, model: Any, resumed: copies.Copy | 
         callbacks=[watch],
     )
     continuer.pick_up(trainer.model, lesson.folder, lesson.spec)
-    watch.try_longest = lambda: try_longest(trainer, rows)
+    if lesson.in_parts:
+        parts.lay_out(trainer)
+    watch.try_longest = lambda: try_longest(trainer, rows, recipe.packing)
     return trainer, watch
 
 
@@ -120,9 +124,9 @@ def _example(row: Row) -> dict[str, list[int]]:
     return {"input_ids": row.ids, "labels": row.labels}
 
 
-def try_longest(trainer: SFTTrainer, rows: list[Row]) -> None:
+def try_longest(trainer: SFTTrainer, rows: list[Row], packing: bool) -> None:
     """Run the longest rows forward and backward once, as a batch, and forget the gradients: what does not fit fails now and not in an hour."""
-    unshared = core.collator(trainer.model, trainer.processing_class.pad_token_id, share=False)
+    unshared = core.collator(trainer.model, trainer.processing_class.pad_token_id, share=False, packing=packing)
     longest = sorted(rows, key=lambda row: -len(row.ids))[: trainer.args.per_device_train_batch_size]
     batch = unshared([_example(row) for row in longest])
     with trainer.accelerator.no_sync(trainer.model_wrapped):
@@ -150,6 +154,15 @@ class Steps:
         """Keep the plan in the folder."""
         kept = ladder.to_dict(self.lesson.asked, self.plan, self.sentences)
         copies.write(self.file, json.dumps(kept, indent=1, ensure_ascii=False).encode())
+
+    def agree(self) -> None:
+        """Go by the plan of whoever gave up most: each machine may have a folder of its own, and only one of them may have been short of memory."""
+        plan, sentences = max(team.gathered((self.plan, self.sentences)), key=lambda kept: len(kept[1]))
+        if plan.shape != self.plan.shape:
+            copies.forget(self.lesson.folder)
+        if plan != self.plan:
+            self.plan, self.sentences = plan, sentences
+            self.write()
 
     def down(self) -> bool:
         """Take the next step down and say so; False at the bottom. Safe copies that don't fit the smaller adapter are removed first."""
@@ -180,13 +193,17 @@ def teach(folder: Path, reporter: Reporter) -> None:
     """One lesson, from its spec to its adapter; goes on from the newest whole safe copy when there is one, with less when memory runs short."""
     began = time.monotonic()
     reporter.phase("Getting ready")
-    team.check_way()
     lesson = prepare(folder, reporter)
-    reporter.check()
+    lesson.in_parts = team.take_wish()
+    team.meet()
+    if len(set(team.gathered(lesson.word))) > 1:
+        raise NotReady(DIFFERENT)
+    heed(reporter)
     steps, asked_lower = Steps(lesson), folder / "lower"
     if asked_lower.exists() and reporter.speaks:  # the system ended the run before for want of memory
         steps.down()
         asked_lower.unlink()
+    steps.agree()
     if not attempt(lesson, steps.plan, began):
         # Of several processes the others wait for this one: all end, and their launcher starts them again by the lower plan.
         if steps.down() and team.size() == 1:
@@ -198,9 +215,9 @@ def teach(folder: Path, reporter: Reporter) -> None:
 def attempt(lesson: Lesson, plan: ladder.Plan, began: float) -> bool:
     """Run the lesson by this plan to its end; False when memory ran short."""
     announce_cuts(lesson, plan)
-    resumed = copies.newest(lesson.folder)
+    resumed = copies.of_first(lesson.folder)
     model = loader.model(
-        lesson.model_path, plan.recipe.four_bit, plan.recipe.dtype == "float32"
+        lesson.model_path, plan.recipe.four_bit, plan.recipe.dtype == "float32", lesson.in_parts
     )  # if memory is too short even for this, no smaller plan helps
     try:
         trainer, watch = build(lesson, plan, model, resumed)

@@ -21,14 +21,14 @@ PRACTICE = Path(__file__).resolve().parents[2] / "assets" / "practice-model"
 
 def tokens(model: Path) -> int:
     """How many tokens a model answers once it has become a Q4_K_M file, 16 at most; raises StudioError without llama.cpp."""
-    quantizer.need()
+    quantizer.need("Q4_K_M")
     plan, dialect = plan_of("trial", model, None)
     prompt = gemma.prompt([Turn("", "user", "Hello!")], "", dialect)
     with tempfile.TemporaryDirectory() as place, open(os.devnull, "w") as log, player.logged(log):
         exact, small = Path(place, "exact.gguf"), Path(place, "small.gguf")
         with Merger(model, None) as merger:
             writer.write(plan, merger, "F32", exact, lambda share: None)
-        quantizer.quantize(exact, small, log, lambda share: None)
+        quantizer.quantize(exact, small, "Q4_K_M", log, lambda share: None)
         with player.Player(small, 128) as file:
             return len(file.answer(file.ids(prompt), 16)[0])
 

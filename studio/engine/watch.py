@@ -18,7 +18,8 @@ from studio.engine.evaluator import surprises
 from studio.engine.generator import answer, stop_ids
 from studio.engine.material import Lesson
 from studio.engine.meter import Meter
-from studio.engine.reporter import Paused, Stopped
+from studio.engine.prefix import Prefix
+from studio.engine.reporter import Paused, Reporter, Stopped
 from studio.engine.team import agreed, together
 
 LONGEST_TAKE = 60  # tokens of a sample answer
@@ -55,12 +56,10 @@ class Watch(TrainerCallback):
         reporter, first = self.lesson.reporter, self.resumed.step if self.resumed else 0
         reporter.phase("Trying the longest conversation")
         self.try_longest()
-        asked = agreed(self.asked())
-        if asked:
-            raise Paused if asked == "pause" else Stopped
+        heed(reporter)
         if self.resumed:
             self.keep_best()
-        elif self.speaks:
+        else:
             continued = self.lesson.spec.get("continues")
             reporter.phase("Listening to what it knows already" if continued else "Listening to the plain model")
             with contextlib.nullcontext() if continued else model.disable_adapter():
@@ -69,11 +68,6 @@ class Watch(TrainerCallback):
         reporter.phase("Learning")
         epochs = -(-state.max_steps // self.per_epoch)
         reporter.say("start", steps=state.max_steps, epochs=epochs, from_step=first, every=self.every)
-
-    def asked(self) -> Why:
-        """What the person wants."""
-        reporter = self.lesson.reporter
-        return "stop" if reporter.stopping else "pause" if reporter.pausing else ""
 
     @property
     def speaks(self) -> bool:
@@ -88,11 +82,10 @@ class Watch(TrainerCallback):
         self.busy += time.monotonic() - self.began
         self.meter.look()
         step = state.global_step
-        asked: Why = agreed(self.asked())
+        asked = wanted(self.lesson.reporter)
         due = step % self.every == 0 or step == state.max_steps
         if due or asked == "stop":
-            if self.speaks:
-                self.evaluate(model, step, state.epoch or 0.0)
+            self.evaluate(model, step, state.epoch or 0.0)
             asked = agreed(asked or self.verdict())
         if asked:
             self.leave(control, asked)
@@ -171,6 +164,8 @@ class Watch(TrainerCallback):
             self.lesson.reporter.say("saved", step=step)
             ledger.record(folder)
         together()
+        if not self.speaks:
+            copies.sweep(self.lesson.folder)  # on a machine of its own, what it wrote or was sent
 
     def best(self, newest: int) -> int:
         """The step of the best version: the lowest loss on unseen conversations, else the newest."""
@@ -184,6 +179,18 @@ class Watch(TrainerCallback):
                 copies.keep(self.lesson.folder, best.path, self.lesson.spec["model"])
 
 
+def wanted(reporter: Reporter) -> Why:
+    """What the person wants."""
+    return agreed("stop" if reporter.stopping else "pause" if reporter.pausing else "")
+
+
+def heed(reporter: Reporter) -> None:
+    """Leave the lesson when asked to."""
+    asked = wanted(reporter)
+    if asked:
+        raise Paused if asked == "pause" else Stopped
+
+
 def lowest(scores: Mapping[int, float]) -> int:
     """The step with the lowest loss, the first of equals; what is no number is the highest."""
     return min(scores, key=lambda step: (scores[step] if math.isfinite(scores[step]) else math.inf, step))
@@ -193,10 +200,11 @@ def takes(lesson: Lesson, model: Any, in_character: bool) -> Iterator[tuple[str,
     """The answers, greedy, of every character to its lines as the model stands now: (character, question, answer). In character: under its scene."""
     stops = stop_ids(lesson.tokenizer, lesson.dialect)
     for speaker in lesson.speakers:
+        read = Prefix(model.config.get_text_config())  # the scene is the same for all lines
         for question in speaker.samples:
             text = gemma.prompt([Turn("", "user", question)], speaker.system if in_character else "", lesson.dialect)
-            growing = answer(model, lesson.tokenizer, text, stops, 0.0, LONGEST_TAKE, lambda: lesson.reporter.leaving)
+            growing = answer(model, lesson.tokenizer, text, stops, 0.0, LONGEST_TAKE, lambda: agreed(lesson.reporter.leaving), read)
             said = "".join(list(growing)[-1:])
-            if lesson.reporter.leaving:
+            if agreed(lesson.reporter.leaving):
                 return  # an answer cut off in the middle is not one
             yield speaker.persona, question, said

@@ -3,7 +3,6 @@
 Never more than one block of rows is in memory. Attention needs no reordering for Gemma; norm weights are stored with the 1 that Gemma 1 to 3 add to them.
 """
 
-import os
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -20,7 +19,9 @@ from studio.domain.architecture import Architecture
 from studio.domain.errors import StudioError
 from studio.domain.sizes import FileKind, stored_as
 from studio.engine import vocabulary
+from studio.engine.keeper import Keeper
 from studio.engine.merger import Merger
+from studio.engine.packer import packed
 from studio.engine.vocabulary import Vocabulary
 
 _ARCHITECTURES = {
@@ -110,7 +111,10 @@ def _fits(target: str, wanted: tuple[int, ...], given: list[tuple[int, ...]]) ->
 
 
 def write(plan: Plan, merger: Merger, kind: FileKind, path: Path, progress: Progress) -> None:
-    """Write the merged model to `path` and make sure it is on the disk. `progress` hears a share from 0 to 1 and may raise to stop."""
+    """Write the merged model to `path` and make sure it is on the disk, going on with what a killed run left there.
+
+    `progress` hears a share from 0 to 1 and may raise to stop.
+    """
     homes = sources(plan, merger)
     writer = GGUFWriter(None, plan.shape.family)
     _keys(writer, plan, kind)
@@ -119,15 +123,22 @@ def write(plan: Plan, merger: Merger, kind: FileKind, path: Path, progress: Prog
     for name, size in plan.tensors().items():
         stored = GGMLQuantizationType[stored_as(name, size, kind, plan.shape)]
         writer.add_tensor_info(name, size, np.dtype(np.float32), _stored_bytes(size, stored), raw_dtype=stored)
+    with Keeper(path, head(writer, path), merger.stamp()) as keeper:
+        _weights(keeper, plan, merger, kind, homes, progress)
+        keeper.finish()
+
+
+def head(writer: GGUFWriter, path: Path) -> Path:
+    """Everything before the weights, written beside `path`."""
+    made = path.with_suffix(".head.part")
     try:
-        writer.write_header_to_file(path)
+        writer.write_header_to_file(made)
         writer.write_kv_data_to_file()
         writer.write_ti_data_to_file()
-        _weights(writer, plan, merger, kind, homes, progress)
-        writer.flush()
-        os.fsync(writer.fout[0].fileno())
+        writer.write_padding(writer.fout[0], writer.fout[0].tell())
     finally:
         writer.close()
+    return made
 
 
 def _stored_bytes(size: tuple[int, ...], stored: GGMLQuantizationType) -> int:
@@ -135,17 +146,19 @@ def _stored_bytes(size: tuple[int, ...], stored: GGMLQuantizationType) -> int:
     return prod(size) // weights * width
 
 
-def _weights(writer: GGUFWriter, plan: Plan, merger: Merger, kind: FileKind, homes: dict[str, tuple[str, ...]], progress: Progress) -> None:
-    file, tensors = writer.fout[0], plan.tensors()
+def _weights(keeper: Keeper, plan: Plan, merger: Merger, kind: FileKind, homes: dict[str, tuple[str, ...]], progress: Progress) -> None:
+    tensors = plan.tensors()
     total, done = sum(prod(size) for size in tensors.values()), 0
-    writer.write_padding(file, file.tell())
     for name, size in tensors.items():
-        stored, written = GGMLQuantizationType[stored_as(name, size, kind, plan.shape)], 0
+        if name in keeper.whole:
+            done += prod(size)
+            continue
+        stored = GGMLQuantizationType[stored_as(name, size, kind, plan.shape)]
         for block in blocks(plan.shape, merger, name, homes[name], size):
-            written += file.write(_encoded(block, stored, name).tobytes())
+            keeper.put(packed(block, stored, name))
             done += block.size
             progress(done / total)
-        writer.write_padding(file, written)
+        keeper.end(name)
 
 
 def blocks(shape: Architecture, merger: Merger, target: str, names: tuple[str, ...], size: tuple[int, ...]) -> Iterator[np.ndarray]:
@@ -165,17 +178,6 @@ def blocks(shape: Architecture, merger: Merger, target: str, names: tuple[str, .
 def _turning(shape: Architecture) -> np.ndarray:
     """What the angle of each pair of Gemma 4's wide heads is divided by; the last pairs stand still."""
     return np.where(np.arange(shape.wide_head // 2) < shape.rotated, np.float32(1.0), np.float32(1e30))
-
-
-def _encoded(block: np.ndarray, stored: GGMLQuantizationType, name: str) -> np.ndarray:
-    with np.errstate(over="ignore"):  # what overflows half precision is seen on the next line
-        encoded = gguf.quantize(block, stored)
-    check = encoded if stored is GGMLQuantizationType.F16 else block
-    if not np.isfinite(check).all():
-        raise StudioError(
-            f"The numbers in {name} are too large for this kind of file. What was learned is safe. Choose the Full file instead."
-        )
-    return encoded
 
 
 def _keys(writer: GGUFWriter, plan: Plan, kind: FileKind) -> None:

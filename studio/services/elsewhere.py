@@ -30,11 +30,12 @@ from studio.domain.training import Preset, Recipe
 from studio.services import orders
 from studio.services.library import Library
 from studio.services.models import COMPARES, OWN, Choice, Models
+from studio.services.parcel import public
 from studio.settings import Settings
 
 TEACHER = "studio.engine.trainer"
 LESSON, MODEL = "lesson", "model"  # folders in the zip
-ALSO = {"accelerate", "huggingface-hub"}  # used without being imported by name: trl's own engine, and the way to fetch a model
+ALSO = {"huggingface-hub"}  # used without being imported by name: the way to fetch a model
 SMALL_NUMBERS = "bitsandbytes"  # lessons in 4 bit
 _DATE = (1980, 1, 1, 0, 0, 0)
 NOT_TAUGHT = "This model can't be taught. Nothing was made. Choose another one."
@@ -68,7 +69,7 @@ def made(
     """The zip for a character and a model; without a recipe, by that of the preset. Raises StudioError where there is nothing to teach."""
     choice = _teachable(models, model_id)
     asked, card = _planned(models, choice, preset or "balanced", recipe, _material(library, models, persona_id, choice))
-    spec, text = orders.written(library, persona_id, _public(model_id), MODEL, preset, asked)
+    spec, text = orders.written(library, persona_id, public(model_id), MODEL, preset, asked)
     code = sources(settings.project)
     words = {
         "name": spec["name"], "slug": persona.slug(spec["name"]), "model": choice.title, "conversations": spec["dataset"]["conversations"],
@@ -124,11 +125,6 @@ def _planned(models: Models, choice: Choice, preset: Preset, recipe: Recipe | No
         if footprint.verdict(footprint.predict(shape, plan, there, found.longest).peak, there) == "fits":
             break
     return plan.for_machine("cuda"), card
-
-
-def _public(model_id: str) -> str:
-    """The name of a model; a folder of this computer is called by its own name, without the way to it."""
-    return f"{OWN}{Path(model_id.removeprefix(OWN)).name}" if model_id.startswith(OWN) else model_id
 
 
 # ---------------------------------------------------------------- the files

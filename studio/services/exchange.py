@@ -12,7 +12,7 @@ from studio.domain.formats.delivery import Whole
 from studio.domain.formats.found import LARGEST, Found, Skipped
 from studio.domain.formats.source import NOTHING, WHOLE, Refused, mended
 from studio.domain.persona import INKS, LONGEST_NAME, Persona, slug
-from studio.services import parquet
+from studio.services import parcel, parquet
 from studio.services.conversations import Ready
 from studio.services.library import Library
 from studio.settings import Settings
@@ -34,6 +34,7 @@ class Reading(NamedTuple):
     found: Found | None
     refusal: str = ""
     refused: Skipped | None = None  # the same, taken apart
+    lesson: Path | None = None  # where a lesson came along that can be brought home once its character is here
 
     @property
     def skipped(self) -> tuple[Skipped, ...]:
@@ -96,12 +97,15 @@ def _read(path: Path, name: str, character: str, settings: Settings) -> Reading:
             raise Refused(f"{name}, {WHOLE}", "this is not a file.", "Choose a file or a folder.")
         if parquet.is_table(path):
             return _by_row(name, parquet.rows(path, settings), character)
+        if parcel.recognises(path):
+            return reading.read(name, parcel.words(path), character)
         if path.stat().st_size > LARGEST:
             raise Refused(f"{name}, {WHOLE}", f"it is larger than {LARGEST // 1_000_000} MB.", "Split it into smaller files.")
         return reading.read(name, path.read_bytes(), character)
 
     name = mended(name)
-    return _reading(name, found)
+    made = _reading(name, found)
+    return made._replace(lesson=path) if made.found and parcel.has_lesson(path) else made
 
 
 def _reading(name: str, read: Callable[[], Found]) -> Reading:

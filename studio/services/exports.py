@@ -4,29 +4,57 @@ import importlib.util
 import json
 import sys
 import time
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from studio.domain import modelfile, persona, sizes
+from studio.domain import architecture, gemma, modelcard, modelfile, persona, rehearsal, sizes, together
+from studio.domain.conversation import Turn
+from studio.domain.errors import StudioError
 from studio.domain.modelfile import Modelfile
+from studio.domain.rehearsal import Line
 from studio.services.library import Library
 from studio.services.models import Models
+from studio.services.ollama import Ollama, Said
 
+CERTIFICATE = "certificate.json"  # its fields are told in studio/domain/examination.py
 DELIVERED = "ollama.json"
 WANTED = "wanted.json"  # beside a file that is to go to Ollama as soon as it is there
 
 
 @dataclass(frozen=True)
 class Made:
-    """A finished export: what was ordered, what came of it, and the name it has in Ollama once it was sent there."""
+    """A finished export: what was ordered, what came of it with its certificate, and the name it has in Ollama once it was sent there."""
 
     folder: Path
     spec: dict[str, Any]
     result: dict[str, Any]
     at: float
-    delivered: str
+    sent: dict[str, Any]  # what is known of it in Ollama; empty before it was sent there
     wanted: bool
+
+    @property
+    def delivered(self) -> str:
+        """The name it has in Ollama; empty before it was sent there."""
+        return str(self.sent.get("name", ""))
+
+    @property
+    def speaks(self) -> bool:
+        """Whether it is a whole model, and not only what was learned."""
+        return self.file.suffix == ".gguf" and self.spec["file"] in sizes.KINDS
+
+    @property
+    def checks(self) -> list[dict[str, Any]]:
+        """The lines of its certificate, with what was heard in Ollama."""
+        heard = [self.sent["check"]] if "check" in self.sent else []
+        return [check for check in self.result["checks"] if not heard or check["title"] != heard[0]["title"]] + heard
+
+    @property
+    def answers(self) -> list[dict[str, Any]]:
+        """Its test questions with the answers of the app, of the file and, where it was asked there, in Ollama."""
+        heard = {line["prompt"]: line["ollama"] for line in self.sent.get("lines", [])}
+        return [{**row, **({"ollama": heard[row["prompt"]]} if row["prompt"] in heard else {})} for row in self.result["answers"]]
 
     @property
     def file(self) -> Path:
@@ -38,23 +66,28 @@ class Made:
         return (Path(self.spec["adapter"]), self.spec["file"], self.spec["name"]) == (adapter, kind, name)
 
 
-def newest(library: Library, persona_id: str) -> Made | None:
-    """The character's latest finished file that is still there."""
+def finished(library: Library, persona_id: str) -> Iterator[Made]:
+    """The character's finished files that are still there, the latest first."""
     for folder in library.exports(persona_id):
         if (folder / "result.json").is_file():
             made = _read(folder)
             if made.file.is_file():
-                return made
-    return None
+                yield made
+
+
+def newest(library: Library, persona_id: str) -> Made | None:
+    """The latest of them."""
+    return next(finished(library, persona_id), None)
 
 
 def _read(folder: Path) -> Made:
     result, sent = folder / "result.json", folder / DELIVERED
-    delivered = json.loads(sent.read_text("utf-8"))["name"] if sent.is_file() else ""
+    delivered = json.loads(sent.read_text("utf-8")) if sent.is_file() else {}
+    proof = folder / CERTIFICATE  # files made by an earlier studio have what was checked in their result
     return Made(
         folder,
         json.loads((folder / "spec.json").read_text("utf-8")),
-        json.loads(result.read_text("utf-8")),
+        (json.loads(proof.read_text("utf-8")) if proof.is_file() else {}) | json.loads(result.read_text("utf-8")),
         result.stat().st_mtime,
         delivered,
         (folder / WANTED).exists(),
@@ -65,6 +98,17 @@ def card(made: Made, models: Models) -> Modelfile:
     """What Ollama is told about this file."""
     sheet, model = persona.from_dict(made.spec["persona"], "spec.json"), made.spec["model"]
     return modelfile.of(sheet, models.dialect(model), model, models.context(model))
+
+
+def recipe(made: Made) -> tuple[str, str]:
+    """The two lines for a terminal: make the character of its Modelfile, and talk with it."""
+    return modelfile.recipe(made.delivered or made.spec["name"], thinks(made.folder))
+
+
+def thinks(folder: Path) -> bool:
+    """Whether the model of this export thinks aloud unless told not to."""
+    # Only a family that Ollama lays out by itself, Gemma 4, has no template there.
+    return "\nTEMPLATE " not in (folder / "Modelfile").read_text("utf-8")
 
 
 def without_engine(prefix: Path = Path(sys.prefix)) -> str:
@@ -82,6 +126,12 @@ def estimates(models: Models, model_id: str) -> dict[sizes.FileKind, int]:
     return sizes.of_config(json.loads((models.path(model_id) / "config.json").read_text("utf-8")))
 
 
+def advice(models: Models, model_id: str, kind: sizes.FileKind) -> str:
+    """Why another kind of file is the better choice for this model; empty where it is not."""
+    shape = architecture.read(json.loads((models.path(model_id) / "config.json").read_text("utf-8")))
+    return sizes.advice(shape, shape.vocabulary, kind)
+
+
 def want(library: Library, folder: Path) -> None:
     """Note that this export is to be sent to Ollama, so that a closed page or studio does not forget it."""
     library.write_json(folder / WANTED, {"at": time.time()})
@@ -95,3 +145,49 @@ def unwant(folder: Path) -> None:
 def remember(library: Library, made: Made) -> None:
     """Remember that this file was sent to Ollama."""
     library.write_json(made.folder / DELIVERED, {"name": made.spec["name"], "at": time.time()})
+
+
+def rehearse(library: Library, models: Models, ollama: Ollama, made: Made) -> Iterator[tuple[str, float | None]]:
+    """Ask the character's test questions in Ollama, where it was just sent, and add what came back to its certificate. Yields what is done."""
+    rows, lines, trouble = made.result["answers"], list[Line](), ""
+    try:
+        for n, row in enumerate(rows):
+            yield f"Asking it in Ollama, question {n + 1} of {len(rows)}", n / len(rows)
+            said = yield from _heard(ollama, made.spec["name"], row["prompt"], n / len(rows))
+            lines.append(Line(row["prompt"], row["file"], bool(row["stopped"]), said.text, bool(said.ended)))
+    except StudioError as error:
+        trouble = str(error)
+    check = rehearsal.judged(lines, None if trouble or not rows else _laid_out(models, ollama, made, rows[0]["prompt"]), trouble)
+    sent = {"name": made.spec["name"], "at": time.time(), "version": ollama.status().version, "check": check.to_dict()}
+    library.write_json(made.folder / DELIVERED, {**sent, "lines": [line.to_dict() for line in lines]})
+    _complete(library, _read(made.folder))
+
+
+def _complete(library: Library, made: Made) -> None:
+    """The certificate, and the card with it, again: now with what was heard in Ollama."""
+    proof = library.read_json(made.folder / CERTIFICATE, {})
+    heard = {name: made.sent[name] for name in ("name", "version", "at")}
+    library.write_json(made.folder / CERTIFICATE, {**proof, "checks": made.checks, "answers": made.answers, "ollama": heard})
+    who, lesson = made.spec["persona_id"], Path(made.spec["adapter"])
+    told = [library.read_json(lesson / name, {}) for name in ("spec.json", "result.json")]
+    spec = together.seen_by(told[0], who) if told[0] else {}
+    text = modelcard.written(
+        made.spec, {**made.result, "checks": made.checks}, spec, together.result_of(told[1], who), not thinks(made.folder)
+    )
+    library.write_text(made.folder / "README.md", text)
+
+
+def _heard(ollama: Ollama, name: str, prompt: str, share: float) -> Generator[tuple[str, float | None], None, Said]:
+    said = Said("", False)
+    for so_far in ollama.chat(name, [Turn("", "user", prompt)], 0.0, rehearsal.LONGEST):
+        if so_far == said:
+            yield "Ollama wakes it up", share  # whoever listens may leave between two words
+        said = so_far
+    return said
+
+
+def _laid_out(models: Models, ollama: Ollama, made: Made, prompt: str) -> bool | None:
+    """Whether Ollama marks a question up as the app does; None where it does not tell."""
+    talk = [Turn("", "user", prompt)]
+    found, system = ollama.rendered(made.spec["name"], talk), persona.from_dict(made.spec["persona"], "spec.json").system
+    return None if found is None else found == gemma.prompt(talk, system, models.dialect(made.spec["model"])).removeprefix(gemma.BOS)

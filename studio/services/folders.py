@@ -89,6 +89,11 @@ class Folders:
             if any(0 < at < before for at in left.values()):
                 self.write_json(mark, {who: 0 if at < before else at for who, at in left.items()})
 
+    def forget_searches(self, persona_id: str, keep: int = 0) -> None:
+        """Delete for good a character's searches for a better recipe, but the newest so many."""
+        for folder in self.searches(persona_id)[keep:]:
+            shutil.rmtree(folder, ignore_errors=True)
+
     def job_folders(self) -> list[Path]:
         """Every folder a job may be working in."""
         return sorted(

@@ -10,7 +10,7 @@ import secrets
 import shutil
 import time
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,13 +22,13 @@ from studio.domain import dataset, persona, tensors, testimony, training
 from studio.domain.errors import BadFile, NotFound, StudioError
 from studio.domain.formats.charx import MOST_ENTRIES, MOST_TIMES, unsafe
 from studio.domain.formats.source import mended, shown
-from studio.services import exchange, runs, storage
+from studio.services import exchange, parcel, runs, storage
+from studio.services.exchange import Arrived, Reading
 from studio.services.library import Library
 from studio.services.models import OWN, Models
+from studio.services.parcel import ADAPTER, SETTINGS
 
-ADAPTER, SETTINGS, SPEC, DATASET, JOURNAL, RESULT = (
-    "adapter_model.safetensors", "adapter_config.json", "spec.json", "dataset.jsonl", "events.jsonl", "result.json",
-)  # fmt: skip
+SPEC, DATASET, JOURNAL, RESULT = "spec.json", "dataset.jsonl", "events.jsonl", "result.json"
 WANTED = (ADAPTER, SETTINGS, SPEC, DATASET, JOURNAL, RESULT)
 LARGEST, LARGEST_ADAPTER = 64_000_000, 4_000_000_000  # bytes of a text, and of the weights
 PROGRAMS = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle")  # weights in forms that can carry programs
@@ -73,24 +73,37 @@ class Returned:
 
 
 def recognises(path: Path) -> bool:
-    """Whether a file is a zip that wants to be something learned."""
+    """Whether a file is a zip that wants to be something learned, and not a whole character with what it learned."""
     try:
         with zipfile.ZipFile(path) as archive:
             names = [_base(name) for name in archive.namelist()]
     except (*_BROKEN, FileNotFoundError):
         return False
-    return any(name.startswith("adapter_model.") for name in names) or SETTINGS in names
+    return (any(name.startswith("adapter_model.") for name in names) or SETTINGS in names) and not parcel.recognises(path)
 
 
-def bring_home(library: Library, models: Models, path: Path) -> Returned:
-    """The lesson in a zip, now one of its character's. Raises StudioError with the reason where it can't be; then nothing is kept of it."""
+def follow(library: Library, models: Models, readings: Sequence[Reading], arrived: Sequence[Arrived]) -> list[str]:
+    """Bring home the lessons of characters that just came in; returns what a person is told of each. A lesson that can't come costs only itself."""
+    told, whole = [], [one for one in readings if one.found and one.found.whole]
+    for n, one in enumerate(whole):
+        who = arrived[min(n, len(arrived) - 1)].persona  # one after the other, or all into one that was here
+        if one.lesson:
+            try:
+                told.append(bring_home(library, models, one.lesson, who).sentence())
+            except StudioError as error:
+                told.append(f"{library.character(who).persona.name} came in, but what it had learned did not. {error}")
+    return told
+
+
+def bring_home(library: Library, models: Models, path: Path, who: str = "") -> Returned:
+    """The lesson in a zip, now one of its character's (or of `who`). Raises StudioError with the reason where it can't be; then nothing is kept of it."""
     name = mended(path.name)
     stage = library.scratch / f"arriving-{secrets.token_hex(6)}"
     stage.mkdir(mode=0o700)
     try:
         with _told(name):
             _unpack(path, stage)
-            return _home(library, models, stage)
+            return _home(library, models, stage, who)
     finally:
         shutil.rmtree(stage, ignore_errors=True)
 
@@ -105,9 +118,9 @@ def _told(name: str) -> Iterator[None]:
         raise BadFile(f"{name} was not brought in. {error}{cure}") from error
 
 
-def _home(library: Library, models: Models, stage: Path) -> Returned:
+def _home(library: Library, models: Models, stage: Path, wanted: str) -> Returned:
     spec, parts = _lesson(stage)
-    who, base = _owner(library, spec), _model(models, spec["model"])
+    who, base = wanted or _owner(library, spec), _model(models, spec["model"])
     settings = _adapter(stage, base)
     spec |= {"persona_id": who, "model": base.id, "model_path": str(base.path)}
     journal = testimony.journal((stage / JOURNAL).read_text("utf-8", "replace"))

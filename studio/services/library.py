@@ -64,6 +64,7 @@ class Library(Conversations, Folders):
             self._welcome(bundled)
             for gone in records.forget(time.time() - IN_BIN):
                 self._mirror.forget(gone)
+                self.forget_searches(gone)
             self.forget_lessons(time.time() - IN_BIN)
             records.back_up()
             self._mirror.start()

@@ -1,32 +1,33 @@
-"""The client of a running Ollama: finds it, and gives it a character over its HTTP interface.
+"""The client of a running Ollama: finds it, gives it a character over its HTTP interface, and lets it speak.
 
-The interface: https://github.com/ollama/ollama/blob/main/docs/api.md (version, blobs, create). Files go as blobs named by their SHA-256.
+The interface: https://github.com/ollama/ollama/blob/main/docs/api.md (version, tags, blobs, create, chat). Files go as blobs named by their SHA-256.
 """
 
 import hashlib
-import ipaddress
 import json
 import os
-import shutil
-import sys
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Event
+from queue import Empty, Queue
+from threading import Event, Thread
 from typing import Any, Literal
-from urllib.parse import urlsplit
 
 import httpx
 
+from studio.domain import gemma
+from studio.domain.conversation import Turn
 from studio.domain.errors import NotReady, StudioError
 from studio.domain.modelfile import Modelfile
 from studio.domain.order import checked_name
+from studio.services.whereabouts import address, installed, is_loopback, numbers
 
 State = Literal["running", "absent", "stopped", "old", "foreign"]
 OLDEST = (0, 6, 0)  # the first Ollama that knows Gemma 3
+MENDED = (0, 17, 1)  # before it, a file could make Ollama give away what else is in its memory (CVE-2026-7482)
 _PIECE = 1024 * 1024
-_PORT = 11434
+_GLANCE = 0.2  # seconds between two looks at whether anybody still listens
 _SENTENCES: dict[State, str] = {
     "running": "Ollama is running.",
     "absent": "Ollama is not on this computer. Get it at ollama.com, or only make the file.",
@@ -41,54 +42,20 @@ _PHASES = {
 
 
 @dataclass(frozen=True)
+class Said:
+    """An answer so far. `ended`: it ended by itself, and not because it had grown long enough; None while it grows."""
+
+    text: str
+    ended: bool | None = None
+
+
+@dataclass(frozen=True)
 class Status:
     """Whether there is an Ollama to talk to. `sentence` is for people."""
 
     state: State
     version: str
     sentence: str
-
-
-def address(host: str | None) -> str:
-    """The base URL meant by an OLLAMA_HOST value: nothing, `host`, `host:port`, `:port` or a whole URL (then port 80 or 443 unless named)."""
-    given = (host or "").strip().strip("\"'")
-    scheme, found, rest = given.rpartition("://")
-    if rest.count(":") > 1 and not rest.startswith("["):
-        rest = f"[{rest}]"  # a bare IPv6 address
-    port = {"http": 80, "https": 443}.get(scheme, _PORT) if found else _PORT
-    try:
-        parts = urlsplit(f"//{rest}")
-        name, port = parts.hostname or "127.0.0.1", parts.port or port
-    except ValueError as error:
-        raise StudioError(
-            f"OLLAMA_HOST is “{given}”, which is no address. Nothing was sent. Set it to something like 127.0.0.1:11434."
-        ) from error
-    # A server listens on “every address”; a client can only call one.
-    name = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(name, name)
-    return f"{scheme or 'http'}://{f'[{name}]' if ':' in name else name}:{port}{parts.path.rstrip('/')}"
-
-
-def is_loopback(url: str) -> bool:
-    """Whether an address is this machine itself."""
-    name = urlsplit(url).hostname or ""
-    try:
-        return ipaddress.ip_address(name).is_loopback
-    except ValueError:
-        return name == "localhost"
-
-
-def installed() -> bool:
-    """Whether the program is on this machine, running or not."""
-    homes = {
-        "win32": [Path(os.environ.get("LOCALAPPDATA", "")) / "Programs" / "Ollama" / "ollama.exe"],
-        "darwin": [Path("/Applications/Ollama.app/Contents/Resources/ollama")],
-    }
-    return shutil.which("ollama") is not None or any(path.is_file() for path in homes.get(sys.platform, [Path("/usr/local/bin/ollama")]))
-
-
-def numbers(version: str) -> tuple[int, ...]:
-    """`0.12.3-rc1` as (0, 12, 3); letters end a number."""
-    return tuple(int("".join(c for c in part if c.isdigit()) or 0) for part in version.split("-")[0].split("+")[0].split("."))
 
 
 class Ollama:
@@ -115,7 +82,11 @@ class Ollama:
         except (ValueError, KeyError, TypeError):
             return _status("foreign")
         # A version of zeros is a build of one's own, as new as its maker wants.
-        return _status("old" if (0, 0, 0) < numbers(version) < OLDEST else "running", version)
+        if not (0, 0, 0) < numbers(version) < MENDED:
+            return _status("running", version)
+        if numbers(version) < OLDEST:
+            return _status("old", version)
+        return Status("running", version, f"Ollama is running. This version ({version}) has a known weakness: update it soon.")
 
     def create(self, name: str, gguf: Path, modelfile: Modelfile) -> Iterator[tuple[str, float | None]]:
         """Give Ollama a character. Yields (what is being done, its share or None) up to the end; raises StudioError. Only `success` counts as done."""
@@ -123,6 +94,11 @@ class Ollama:
         state = self.status()
         if state.state != "running":
             raise NotReady(state.sentence)
+        if (0, 0, 0) < numbers(state.version) < modelfile.oldest:
+            needed = ".".join(map(str, modelfile.oldest))
+            raise NotReady(
+                f"This Ollama ({state.version}) is too old for this model, which needs {needed}. The file is safe. Update Ollama and press again."
+            )
         try:
             with self._client(None) as client:
                 digest = yield from _fingerprint(gguf)
@@ -132,6 +108,75 @@ class Ollama:
             raise StudioError(f"Ollama went away ({type(error).__name__}). The file is safe. Start Ollama and press again.") from error
         except OSError as error:
             raise StudioError(f"The file can't be read ({error.strerror}). Make it again, then press again.") from error
+
+    def names(self, seconds: float = 1.0) -> list[str]:
+        """The models Ollama has on its own disk, without the usual “:latest”; empty where it can't be asked. One that computes elsewhere is left out."""
+        try:
+            with self._client(seconds) as client:
+                known = client.get("/api/tags").json()["models"]
+            return [str(one["name"]).removesuffix(":latest") for one in known if not _is_elsewhere(one)]
+        except (httpx.HTTPError, ValueError, KeyError, TypeError, AttributeError):
+            return []
+
+    def rendered(self, name: str, turns: Sequence[Turn]) -> str | None:
+        """A talk in the markup Ollama would give to the model, without a beginning; None where this Ollama does not tell."""
+        order = {
+            "model": name,
+            "stream": False,
+            "think": False,
+            "messages": _messages(turns),
+            "_debug_render_only": True,
+            "options": {"num_predict": 1},
+        }
+        try:
+            with self._client(120.0) as client:
+                told = client.post("/api/chat", json=order).json().get("_debug_info") or {}
+            return str(told["rendered_template"]).removeprefix(gemma.BOS) or None
+        except (httpx.HTTPError, ValueError, KeyError, TypeError, AttributeError):
+            return None
+
+    def chat(self, name: str, turns: Sequence[Turn], temperature: float, most: int) -> Generator[Said, None, None]:
+        """Yield the growing answer of one of its models, under the scene that Ollama has for it; empty while there is no word yet.
+
+        Raises StudioError. Whoever stops listening ends the answer there too.
+        """
+        options = {"temperature": temperature, "num_predict": most}
+        order = {"model": name, "stream": True, "think": False, "messages": _messages(turns), "options": options}
+        # A model that is still being loaded says nothing for a while; whoever waits for it has to be able to leave.
+        heard: Queue[Said | Exception | None] = Queue()
+        left = Event()
+        Thread(target=self._listen, args=(order, heard, left), daemon=True, name="ollama").start()
+        said = Said("")
+        try:
+            while True:
+                try:
+                    found = heard.get(timeout=_GLANCE)
+                except Empty:
+                    yield said
+                    continue
+                if found is None:
+                    return
+                if isinstance(found, Exception):
+                    raise found
+                said = found
+                yield said
+        finally:
+            left.set()
+
+    def _listen(self, order: dict[str, Any], heard: "Queue[Said | Exception | None]", left: Event) -> None:
+        try:
+            with self._client(None) as client, client.stream("POST", "/api/chat", json=order) as answer:
+                for said in _spoken(answer):
+                    if left.is_set():
+                        return
+                    heard.put(said)
+            heard.put(None)
+        except StudioError as error:
+            heard.put(error)
+        except httpx.ConnectError:
+            heard.put(NotReady("Ollama is not running. Your words are safe. Start it and ask again, or let another voice answer."))
+        except httpx.HTTPError as error:
+            heard.put(StudioError(f"Ollama went away ({type(error).__name__}). Nothing was lost. Start Ollama and ask again."))
 
     def _send(self, client: httpx.Client, gguf: Path, digest: str) -> Iterator[tuple[str, float | None]]:
         path = f"/api/blobs/{digest}"
@@ -177,6 +222,33 @@ class Ollama:
         raise StudioError("Ollama stopped in the middle without a reason. The file is safe. Press again.")
 
 
+def _messages(turns: Sequence[Turn]) -> list[dict[str, str]]:
+    return [{"role": "assistant" if turn.role == "model" else "user", "content": gemma.plain(turn.text)} for turn in turns]
+
+
+def _is_elsewhere(model: dict[str, Any]) -> bool:
+    return bool(model.get("remote_host") or model.get("remote_model")) or str(model["name"]).endswith((":cloud", "-cloud"))
+
+
+def _spoken(answer: httpx.Response) -> Iterator[Said]:
+    if answer.status_code != 200:
+        answer.read()
+        raise StudioError(f"Ollama can't let it speak ({_reason(answer)}). Nothing was lost. Look in Ollama whether it is still there.")
+    text = ""
+    for line in answer.iter_lines():
+        if not line.strip():
+            continue
+        told = _parsed(line)
+        if "error" in told:
+            raise StudioError(f"Ollama broke off ({told['error']}). Nothing was lost. Ask again.")
+        text += str((told.get("message") or {}).get("content", ""))
+        if told.get("done"):
+            yield Said(text, told.get("done_reason", "stop") == "stop")
+            return
+        yield Said(text)
+    raise StudioError("Ollama broke off in the middle of the answer. Nothing was lost. Ask again.")
+
+
 def _status(state: State, version: str = "") -> Status:
     return Status(state, version, _SENTENCES[state])
 
@@ -197,6 +269,8 @@ def _order(name: str, gguf: Path, digest: str, modelfile: Modelfile) -> dict[str
     order["parameters"] = {**modelfile.parameters, "stop": list(modelfile.stop)}
     if modelfile.template:
         order["template"] = modelfile.template
+    if modelfile.licence:
+        order["license"] = modelfile.licence
     if modelfile.system:
         order["system"] = modelfile.system
     return order
@@ -210,14 +284,21 @@ def _reason(answer: httpx.Response) -> str:
 
 
 def _line(line: str) -> dict[str, Any]:
-    """One line of the stream. An error can come in the middle of it, after a status 200."""
+    """One line of the stream in which a character is made. An error can come in the middle of it, after a status 200."""
+    told = _parsed(line)
+    if "status" not in told:
+        reason = told.get("error", "no reason given")
+        raise StudioError(f"Ollama did not take the character ({reason}). The file is safe. Press again, or use the file by itself.")
+    return told
+
+
+def _parsed(line: str) -> dict[str, Any]:
     try:
         told = json.loads(line)
-    except ValueError as error:
-        raise StudioError("Ollama answered with something unreadable. The file is safe. Update Ollama and press again.") from error
-    if not isinstance(told, dict) or "status" not in told:
-        reason = told.get("error", "no reason given") if isinstance(told, dict) else "no reason given"
-        raise StudioError(f"Ollama did not take the character ({reason}). The file is safe. Press again, or use the file by itself.")
+    except ValueError:
+        told = None
+    if not isinstance(told, dict):
+        raise StudioError("Ollama answered with something unreadable. Nothing was lost. Update Ollama and try again.")
     return told
 
 

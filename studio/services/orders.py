@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from studio.domain import architecture, catalogue, checks, dataset, gemma, persona, presets, sizes, together
-from studio.domain.conversation import Conversation
+from studio.domain.conversation import Conversation, to_messages
 from studio.domain.errors import NotReady, StudioError
 from studio.domain.machine import SMALL
 from studio.domain.training import Preset, Recipe
@@ -19,6 +19,7 @@ from studio.services.library import Character, Library
 from studio.services.models import Models
 
 AUDITIONS = 10  # questions an exported file has to answer like the studio
+KEPT = 24  # conversations it never learned, by which a file is judged
 
 
 def teachable(library: Library, persona_id: str) -> list[Conversation]:
@@ -48,6 +49,12 @@ def lengths(library: Library, models: Models, persona_id: str, model_id: str) ->
         texts = ["".join(s.text for s in gemma.segments(c.turns, system, dialect)) for c in teachable(library, persona_id)]
         known = models.lengths[key] = (stamp, models.counts(model_id, texts))
     return known[1]
+
+
+def too_long(library: Library, models: Models, persona_id: str, model_id: str, longest: int) -> list[tuple[str, int]]:
+    """Title and tokens of every conversation that is longer than so many tokens, the longest first: what a lesson would cut."""
+    counted = zip(teachable(library, persona_id), lengths(library, models, persona_id, model_id), strict=True)
+    return sorted(((c.title, count) for c, count in counted if count > longest), key=lambda entry: -entry[1])
 
 
 def recipe_for(library: Library, models: Models, persona_id: str, model_id: str, preset: Preset, others: Sequence[str] = ()) -> Recipe:
@@ -127,8 +134,8 @@ def questions(parts: dataset.Split, count: int) -> list[str]:
     return openings[:count]
 
 
-def order_export(library: Library, adapter: Path, kind: sizes.FileKind, name: str, persona_id: str = "") -> Path:
-    """A new export's folder, ready for `jobs.start("export", ...)`; raises StudioError where the adapter or the disk is not ready.
+def order_export(library: Library, adapter: Path, kind: sizes.Kind, name: str, persona_id: str = "") -> Path:
+    """An export's folder, new or with the unfinished file of one that was cut off, ready for `jobs.start("export", ...)`; raises StudioError where the adapter or the disk is not ready.
 
     `persona_id`: which of the characters that learned in one lesson travels; the first unless told.
     """
@@ -140,20 +147,41 @@ def order_export(library: Library, adapter: Path, kind: sizes.FileKind, name: st
     model_path = Path(lesson["model_path"])
     if not (model_path / "config.json").is_file():
         raise NotReady("The model this character learned on is gone from the disk. Fetch it again in Train, or put its folder back.")
-    check_room(model_path, library.home, kind)
     spec = {
         "kind": "export", "persona_id": lesson["persona_id"], "persona": lesson["persona"], "adapter": str(adapter), "model": lesson["model"], "model_path": str(model_path), "file": kind,
-        "name": persona.slug(name), "prompts": questions(parts, AUDITIONS), "created": time.time(),
+        "name": persona.slug(name), "prompts": _auditions(lesson["persona"], parts), "kept": [to_messages(c.turns) for c in _spread(parts.validation, KEPT)],
+        "created": time.time(),
     }  # fmt: skip
-    folder = library.new_folder("exports", lesson["persona_id"])
+    begun = next((old for old in library.exports(lesson["persona_id"]) if _goes_on(old, spec)), None)
+    check_room(model_path, library.home, kind, begun)
+    folder = begun or library.new_folder("exports", lesson["persona_id"])
     library.write_json(folder / "spec.json", spec)
     return folder
 
 
-def check_room(model_path: Path, home: Path, kind: sizes.FileKind) -> None:
-    """Raise unless the disk has room for the file and the unquantised master it is made from."""
+def _goes_on(folder: Path, spec: dict[str, Any]) -> bool:
+    """Whether an export of the same was cut off there: its unfinished file is gone on with."""
+    if (folder / "result.json").exists() or not any(folder.glob("*.part")):
+        return False
+    return {**json.loads((folder / "spec.json").read_text("utf-8")), "created": 0} == {**spec, "created": 0}
+
+
+def _auditions(sheet: dict[str, Any], parts: dataset.Split) -> list[str]:
+    """The character's own audition lines, filled up with first lines of conversations."""
+    return list(dict.fromkeys((*persona.from_dict(sheet, "spec.json").audition, *questions(parts, AUDITIONS))))[:AUDITIONS]
+
+
+def _spread(conversations: Sequence[Conversation], most: int) -> list[Conversation]:
+    """At most so many of them, from the whole length of the list."""
+    step = max(1, -(-len(conversations) // most))
+    return list(conversations[::step])
+
+
+def check_room(model_path: Path, home: Path, kind: sizes.Kind, begun: Path | None = None) -> None:
+    """Raise unless the disk has room for the file and the unquantised master it is made from, `begun` being where some of it lies already."""
     shape = architecture.read(json.loads((model_path / "config.json").read_text("utf-8")))
-    need, free = sizes.room(shape, shape.vocabulary, kind, engine=True), shutil.disk_usage(home).free
+    there = sum(part.stat().st_size for part in begun.glob("*.part")) if begun else 0
+    need, free = sizes.room(shape, shape.vocabulary, kind, engine=True), shutil.disk_usage(home).free + there
     if free < need:
         raise StudioError(f"Not enough room: the file needs {sizes.in_words(need)}, {sizes.in_words(free)} is free.")
 

@@ -1,9 +1,9 @@
-"""The loaded model: speaks, and rests when the machine is needed for something else."""
+"""The loaded model or file: speaks, and rests when the machine is needed for something else."""
 
 import importlib
 import threading
 from collections.abc import Generator, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from studio.domain.errors import Busy
 
 WAIT = 120.0  # seconds a question waits for the one before it
 LONGEST = 300  # tokens of an answer
+FILE = ".gguf"  # how a finished file's name ends
 
 
 class Voice:
@@ -21,15 +22,28 @@ class Voice:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._speaker: Any = None
+        self._model: Path | None = None
         self._stop = threading.Event()
 
     def speak(
         self, model: Path, adapter: Path | None, turns: Sequence[Turn], system: str, temperature: float, most: int = LONGEST
     ) -> Generator[str, None, None]:
-        """Yield the growing answer to the last turn, of at most `most` tokens; greedy at temperature 0. Raises Busy when another answer does not end."""
+        """Yield the growing answer to the last turn, of at most `most` tokens; greedy at temperature 0. Raises Busy when another answer does not end.
+
+        `model`: a folder of weights, or a finished file, which is one with what was learned and has no adapter.
+        """
         with self._turn():
             speaker = self._wake(model)
             yield from speaker.speak(adapter, turns, system, temperature, self._stop.is_set, most)
+
+    def relay(self, answer: Generator[str, None, None]) -> Generator[str, None, None]:
+        """Yield an answer that is spoken elsewhere, in turn with those spoken here and ended by the same Stop."""
+        with self._turn(), closing(answer):
+            for words in answer:
+                if self._stop.is_set():
+                    return
+                if words:
+                    yield words
 
     def blend(self, parents: Sequence[Path], wanted: Blend, model_id: str, folder: Path) -> Generator[float, None, None]:
         """Blend these adapters into a folder and yield the share that is done; the adapter is there only when nobody pressed Stop."""
@@ -50,10 +64,19 @@ class Voice:
             self._lock.release()
 
     def _wake(self, model: Path) -> Any:
-        if self._speaker is None or self._speaker.folder != model:
-            self._speaker = None  # the old one's memory is free before the new one loads
-            self._speaker = importlib.import_module("studio.engine.generator").Speaker(model)
+        if self._speaker is None or self._model != model:
+            self._let_go()  # the old one's memory is free before the new one loads
+            if model.suffix == FILE:
+                self._speaker = importlib.import_module("studio.engine.teller").Teller(model)
+            else:
+                self._speaker = importlib.import_module("studio.engine.generator").Speaker(model)
+            self._model = model
         return self._speaker
+
+    def _let_go(self) -> None:
+        if self._model is not None and self._model.suffix == FILE:
+            self._speaker.close()
+        self._speaker, self._model = None, None
 
     def stop(self) -> None:
         """End the answer being spoken; what was said so far stays."""
@@ -67,7 +90,7 @@ class Voice:
         """Free the model's memory; waits for the answer being spoken to end."""
         self.stop()
         with self._lock:
-            self._speaker = None
+            self._let_go()
 
     def loaded(self) -> bool:
         """Whether a model is in memory."""

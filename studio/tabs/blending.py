@@ -49,6 +49,12 @@ class Desk(NamedTuple):
     kept: Any = gr.skip()
 
 
+class Listener:
+    """Whom this page listens to blends of; nobody once another character is opened. One a page."""
+
+    persona = ""
+
+
 # ---------------------------------------------------------------- handlers
 def visit(studio: Studio, persona_id: str | None, voices: Sequence[str] | None) -> Desk:
     """What there is to blend; the fold is there from two voices on."""
@@ -62,10 +68,14 @@ def visit(studio: Studio, persona_id: str | None, voices: Sequence[str] | None) 
     )
 
 
-def arrive(studio: Studio, persona_id: str | None) -> Desk:
-    """The fold of a character just opened: nothing is chosen."""
+def arrive(studio: Studio, listener: Listener, persona_id: str | None) -> Desk:
+    """The fold of a character just opened: nothing is chosen, and nobody is listened to any more."""
+    if listener.persona:
+        listener.persona = ""
+        studio.voice.stop()
     empty = {"stage": gr.update(visible=False), "keep": gr.update(interactive=False), "note": note(""), "heard": {}}
-    return visit(studio, persona_id, [])._replace(**empty)
+    idle = {"listen": gr.update(visible=True), "stop": gr.update(visible=False)}
+    return visit(studio, persona_id, [])._replace(**empty, **idle)
 
 
 def choose(studio: Studio, persona_id: str, voices: Sequence[str]) -> Desk:
@@ -85,9 +95,32 @@ def changed(studio: Studio) -> Desk:
 
 
 def listen(
-    studio: Studio, persona_id: str, voices: Sequence[str], method: Method, line: int | None, heard: Heard, *weights: float
+    studio: Studio,
+    listener: Listener,
+    persona_id: str,
+    voices: Sequence[str],
+    method: Method,
+    line: int | None,
+    heard: Heard,
+    *weights: float,
 ) -> Iterator[Desk]:
-    """Make the blend and let it answer the character's lines, then each voice alone; what a voice has said is not asked again."""
+    """Make the blend and let it answer the character's lines, then each voice alone; what a voice has said is not asked again.
+
+    It ends without another word when the page goes to another character.
+    """
+    listener.persona = persona_id
+    try:
+        for desk in _heard(studio, persona_id, voices, method, line, heard, weights):
+            if listener.persona != persona_id:
+                return
+            yield desk
+    finally:
+        listener.persona = ""
+
+
+def _heard(
+    studio: Studio, persona_id: str, voices: Sequence[str], method: Method, line: int | None, heard: Heard, weights: Sequence[float]
+) -> Iterator[Desk]:
     wanted = _wanted(voices, method, weights)
     chosen = blends.parents(studio.library, persona_id, wanted)
     busy = {"listen": gr.update(visible=False), "stop": gr.update(visible=True), "keep": gr.update(interactive=False)}
@@ -211,7 +244,7 @@ def _fits(studio: Studio, method: Method) -> str:
 # ---------------------------------------------------------------- the fold
 def build(studio: Studio, persona: gr.Radio, tab: gr.Tab) -> gr.State:
     """The fold; returns a state that changes whenever a blend was kept."""
-    kept, heard = gr.State(""), gr.State({})
+    kept, heard, listener = gr.State(""), gr.State({}), gr.State(Listener())
     with gr.Accordion("Blend two voices", open=False, visible=False, elem_classes=["own", "blending"], elem_id="blending") as fold:
         html(f'<p class="fine">{SENTENCE}</p>')
         voices = Choose(
@@ -248,12 +281,11 @@ def build(studio: Studio, persona: gr.Radio, tab: gr.Tab) -> gr.State:
     desk = Desk(fold, voices, listen_, stop, keep_, told, stage, line, ask, blended, *alone, *weights, heard, kept)
     every, calm = list(desk), {"show_progress": "hidden"}
     tab.select(bind(visit, studio), [persona, voices], every, **calm)
-    persona.change(bind(arrive, studio), persona, every, **calm)
     voices.input(bind(choose, studio), [persona, voices], every, **calm)
     gr.on([method.input, *(weight.release for weight in weights)], bind(changed, studio), None, every, **calm)
-    listen_.click(
-        bind(listen, studio), [persona, voices, method, line, heard, *weights], every, concurrency_limit=None, trigger_mode="once", **calm
-    )
+    chosen = [persona, voices, method, line, heard, *weights]
+    listen_.click(bind(listen, studio), [listener, *chosen], every, concurrency_limit=None, trigger_mode="once", **calm)
+    persona.change(bind(arrive, studio), [listener, persona], every, **calm)
     stop.click(bind(hush, studio), None, None, **calm)
     line.input(bind(show, studio), [persona, voices, line, heard], every, **calm)
     keep_.click(bind(keep, studio), [persona, voices, method, heard, *weights], every, **calm).success(

@@ -117,10 +117,11 @@ def bring_in(studio: Studio, persona_id: str | None, readings: Sequence[Reading]
     if not good:
         raise NotReady("There is nothing to bring in yet. Choose a file, or paste a conversation.")
     arrived = exchange.bring_in(studio.library, good, persona_id if where == HERE and persona_id else None)
+    learned = homecoming.follow(studio.library, studio.models, readings, arrived)
     new = next((one.persona for one in arrived if one.is_new), None)
     return _closed()._replace(
         told=gr.update(visible=True),
-        news=_news(studio, arrived),
+        news=" ".join([_news(studio, arrived), *learned]),
         undo=gr.update(value="Undo"),
         arrived=tuple(arrived),
         shown="" if new else arrived[0].conversations[0],

@@ -2,25 +2,26 @@
 
 import logging
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import gradio as gr
 
-from studio.domain import catalogue
 from studio.domain.conversation import Turn
 from studio.domain.errors import Busy, NotReady, StudioError
 from studio.domain.talk import Side, Talk
-from studio.services import adapters
-from studio.services.adapters import Adapter
+from studio.services import adapters, partners
+from studio.services.partners import Around, Partner
 from studio.services.studio import Studio
-from studio.tabs.room import SIDES, Room, Talks, Who, buttons, chosen, columns, lesson_line, note, occasion, temperature, titled
+from studio.tabs.room import SIDES, Room, Talks, Who, beginning, buttons, called, columns, note, partner_line, temperature, titled
 from studio.tabs.speech import bubbles
-from studio.tabs.wiring import MISTAKE, bind, go, html, says
+from studio.tabs.wiring import MISTAKE, Choose, bind, go, html, literal, says
 
 QUESTIONS = ("first", "second", "third")
-PRACTICE = "practice model: for learning the studio, not for real characters"
+INVITE = '<p class="invite">{}</p>'
+ASK_PLAIN = INVITE.format("Ask the plain model anything. It has read nothing of yours.")
+ASK_OTHER = INVITE.format("Ask the same here, and hear the difference.")
 FACE = '<div class="face" aria-hidden="true"></div>'  # the style sheet knows whose
 
 
@@ -30,62 +31,84 @@ class Ear:
     heard: Literal["", "stop", "leave"] = ""
 
 
+class Asked(NamedTuple):
+    """Who is to answer in which column, the left one first, and in which mood; `taught`: whether the character can."""
+
+    who: Who
+    partners: dict[Side, Partner]
+    taught: bool
+    mood: float
+
+
 # ---------------------------------------------------------------- handlers
-def visit(studio: Studio, persona_id: str | None, talks: Talks, who: Who | None, lesson: str | None) -> Room:
-    """The room as it is for this character, this choice of who answers (none in a tab not opened yet) and this lesson."""
+def visit(
+    studio: Studio, persona_id: str | None, talks: Talks, who: Who | None, partner: str | None, beside: str | None, seen: str | None = None
+) -> Room:
+    """The room as it is for this character, this choice of who answers (none in a tab not opened yet), and those chosen for either column.
+
+    What was learned or kept since the last look, when `seen` was the newest, is chosen by itself.
+    """
     if not persona_id:
         return Room()
     persona = studio.library.character(persona_id).persona
-    learned = adapters.learned(studio.library, persona_id)
-    adapter = chosen(learned, lesson)
+    around = _around(studio, persona_id)
+    learned = next((one.adapter for one in around.own if one.adapter), None)
+    newest = learned.folder.name if learned else ""
+    taught = partners.chosen(around.own, partner if seen in (None, newest) else None)
+    left = partners.chosen(around.others, beside) or around.others[0]
     choice = who or "character"
-    who, talk = choice if adapter else "before", talks.get(persona_id, Talk())
-    practice = (adapter.model if adapter else studio.models.plain()) == catalogue.PRACTICE
-    questions = adapters.unheard(adapter, len(QUESTIONS)) if adapter else []
+    who, talk = choice if taught else "before", talks.get(persona_id, Talk())
+    questions = adapters.unheard(learned, len(QUESTIONS)) if learned else []
     shown = [gr.update(value=question, visible=bool(question)) for question in [*questions, "", "", ""][: len(QUESTIONS)]]
     return Room(
-        unlearned=gr.update(visible=adapter is None),
+        unlearned=gr.update(visible=taught is None),
         unlearned_words=f"{persona.name} has not learned to talk yet. You can chat with the plain model meanwhile.",
         teach=gr.update(value=f"Teach {persona.name}"),
-        bar=gr.update(visible=adapter is not None),
-        who=gr.update(choices=[(persona.name, "character"), ("Before training", "before"), ("Side by side", "both")], value=choice),
-        lesson=gr.update(
-            choices=[(lesson_line(a), a.folder.name) for a in learned],
-            value=adapter.folder.name if adapter else None,
-            visible=len(learned) > 1,
+        bar=gr.update(visible=taught is not None),
+        who=gr.update(
+            choices=[(persona.name, "character"), (called(left, persona.name), "before"), ("Side by side", "both")], value=choice
         ),
-        plain_head=f"<h2>Before training <small>{PRACTICE if practice else 'Gemma, as it comes'}</small></h2>",
+        plain_head=f"<h2>{literal(called(left, persona.name))} <small>{beginning(left, len(around.others) == 1)}</small></h2>",
+        beside=_offered(around.others, left),
+        plain_invite=ASK_PLAIN if left.kind == "plain" else ASK_OTHER,
         name=persona.name,
-        origin=f"<small>{occasion(adapter)}{'<br>' + PRACTICE if practice and who == 'character' else ''}</small>" if adapter else "",
+        origin=f"<small>{beginning(taught, len(around.own) == 1)}</small>" if taught else "",
+        partner=_offered(around.own, taught),
         hello_words=f"Say hello. {persona.name} has been waiting.",
         first=shown[0],
         second=shown[1],
         third=shown[2],
-        box=gr.update(placeholder="Ask the plain model" if who == "before" else f"Say something to {persona.name}"),
+        box=gr.update(
+            placeholder="Ask the plain model" if who == "before" and left.kind == "plain" else f"Say something to {persona.name}"
+        ),
+        newest=newest,
         **columns(talk, who),
-        **buttons(talk, who, adapter is not None),
+        **buttons(talk, who, taught is not None),
     )
 
 
-def ask(studio: Studio, persona_id: str, talks: Talks, ear: Ear, who: Who, lesson: str | None, mood: float, text: str) -> Iterator[Room]:
+def ask(
+    studio: Studio, persona_id: str, talks: Talks, ear: Ear, who: Who, partner: str | None, beside: str | None, mood: float, text: str
+) -> Iterator[Room]:
     """Put one question to whoever answers and show the answers as they grow. Whatever goes wrong, the question comes back."""
     question, talk = text.strip(), talks.get(persona_id, Talk())
     if talk.asked:
         raise Busy("An answer is still being spoken. Wait for its end, or press Stop. Your words are in the box.")
     if not question:
         return
-    who = answering(studio, persona_id, who)
-    yield from _converse(
-        studio, persona_id, talks, ear, who, lesson, mood, talk.asking(Turn(_new_id(), "user", question), SIDES[who]), box=""
-    )
+    asked = _asked(studio, persona_id, who, partner, beside, mood)
+    talk = talk.asking(Turn(_new_id(), "user", question), tuple(asked.partners))
+    yield from _converse(studio, persona_id, talks, ear, asked, talk, box="")
 
 
-def again(studio: Studio, persona_id: str, talks: Talks, ear: Ear, who: Who, lesson: str | None, mood: float) -> Iterator[Room]:
+def again(
+    studio: Studio, persona_id: str, talks: Talks, ear: Ear, who: Who, partner: str | None, beside: str | None, mood: float
+) -> Iterator[Room]:
     """Answer the last question another way; the answer that stands comes back when the new one does not."""
-    who = answering(studio, persona_id, who)
-    talk = talks.get(persona_id, Talk()).asking_again(SIDES[who])
+    asked = _asked(studio, persona_id, who, partner, beside, mood)
+    talk = talks.get(persona_id, Talk()).asking_again(tuple(asked.partners))
     if talk is not None:
-        yield from _converse(studio, persona_id, talks, ear, who, lesson, mood, talk)
+        yield from _converse(studio, persona_id, talks, ear, asked, talk)
 
 
 def put_back(studio: Studio, persona_id: str | None, talks: Talks, box: str) -> tuple[Any, Any]:
@@ -132,25 +155,22 @@ def restart(studio: Studio, persona_id: str, talks: Talks, who: Who) -> Room:
 
 
 # ---------------------------------------------------------------- what they are made of
-def _converse(
-    studio: Studio, persona_id: str, talks: Talks, ear: Ear, who: Who, lesson: str | None, mood: float, talk: Talk, box: str | None = None
-) -> Iterator[Room]:
-    adapter = chosen(adapters.learned(studio.library, persona_id), lesson)
-    name = studio.library.character(persona_id).persona.name if "voiced" in SIDES[who] else "the plain model"
+def _converse(studio: Studio, persona_id: str, talks: Talks, ear: Ear, asked: Asked, talk: Talk, box: str | None = None) -> Iterator[Room]:
+    name = studio.library.character(persona_id).persona.name if "voiced" in asked.partners else "the plain model"
     ear.heard = ""
 
     def whole(words: str, kind: str = "quiet", **more: object) -> Room:
         if ear.heard == "leave":
             return Room(talks={**talks, persona_id: talk})  # the page shows another character by now
-        parts = columns(talk, who) | buttons(talk, who, adapter is not None)
+        parts = columns(talk, asked.who) | buttons(talk, asked.who, asked.taught)
         return Room(talks={**talks, persona_id: talk}, note=note(words, kind), **parts, **more)
 
     yield whole(waking(studio, name)) if box is None else whole(waking(studio, name), box=box)
     try:
-        for side in SIDES[who]:
+        for side, partner in asked.partners.items():
             if ear.heard or not talk.awaiting(side):
                 continue
-            for said in _spoken(studio, adapter, side, talk, mood):
+            for said in _spoken(studio, partner, side, talk, asked.mood):
                 talk = said
                 if ear.heard:
                     break
@@ -170,22 +190,33 @@ def _converse(
         yield whole("")
 
 
-def _spoken(studio: Studio, adapter: Adapter | None, side: Side, talk: Talk, mood: float) -> Iterator[Talk]:
-    model = studio.models.path(adapter.model if adapter else studio.models.plain())
-    folder, system = (adapter.folder, adapter.system) if adapter and side == "voiced" else (None, "")
+def _spoken(studio: Studio, partner: Partner, side: Side, talk: Talk, mood: float) -> Iterator[Talk]:
     heard, answer = talk.side(side), _new_id()
-    for words in studio.voice.speak(model, folder, heard, system, temperature(mood)):
+    for words in partners.speak(studio.voice, studio.models, studio.ollama, partner, heard, temperature(mood)):
         yield talk.having(side, (*heard, Turn(answer, "model", words)))
 
 
+def _around(studio: Studio, persona_id: str) -> Around:
+    return partners.around(studio.library, studio.models, studio.ollama, persona_id)
+
+
+def _asked(studio: Studio, persona_id: str, who: Who, partner: str | None, beside: str | None, mood: float) -> Asked:
+    """Who answers; raises NotFound where somebody chosen is gone."""
+    around = _around(studio, persona_id)
+    who = who if around.own else "before"
+    chosen = {"plain": (around.others, beside), "voiced": (around.own, partner)}
+    found = {side: partners.named(*chosen[side]) for side in SIDES[who]}
+    return Asked(who, {side: one for side, one in found.items() if one}, bool(around.own), mood)
+
+
+def _offered(there: Sequence[Partner], chosen: Partner | None) -> Any:
+    return gr.update(choices=[(partner_line(one), one.key) for one in there], value=chosen.key if chosen else None, visible=len(there) > 1)
+
+
 def _settled(studio: Studio, persona_id: str, talks: Talks, who: Who, talk: Talk) -> Room:
-    taught, who = bool(adapters.learned(studio.library, persona_id)), answering(studio, persona_id, who)
+    taught = bool(_around(studio, persona_id).own)
+    who = who if taught else "before"
     return Room(talks={**talks, persona_id: talk}, note=note(""), **columns(talk, who), **buttons(talk, who, taught))
-
-
-def answering(studio: Studio, persona_id: str, who: Who) -> Who:
-    """Who can answer: a character that has not learned leaves it to the plain model."""
-    return who if adapters.learned(studio.library, persona_id) else "before"
 
 
 def waking(studio: Studio, name: str) -> str:
@@ -208,7 +239,7 @@ def build(studio: Studio, persona: gr.Radio) -> None:
         with gr.Row(elem_classes="compare"):
             _columns(parts)
         _composer(parts)
-        parts["talks"], ear = gr.State({}), gr.State(Ear())
+        parts["talks"], parts["newest"], ear = gr.State({}), gr.State(""), gr.State(Ear())
     _wire(studio, persona, tab, parts, ear)
 
 
@@ -229,9 +260,6 @@ def _head(parts: dict[str, Any]) -> None:
             interactive=True,
             elem_classes=["seg", "big"],
         )
-        parts["lesson"] = gr.Dropdown(
-            [], label="Lesson", show_label=False, container=False, interactive=True, visible=False, elem_classes="lesson"
-        )
         parts["mood"] = gr.Slider(
             0, 10, 5, step=1, label="Careful to playful", info="temperature", interactive=True, elem_classes="mood", buttons=[]
         )
@@ -241,13 +269,15 @@ def _columns(parts: dict[str, Any]) -> None:
     """The plain model on the left where it is asked too, the character on the right."""
     with gr.Column(elem_classes="plain", min_width=300, visible=False) as parts["plain_column"]:
         parts["plain_head"] = html("<h2>Before training</h2>")
+        parts["beside"] = _choice("Heard beside")
         with gr.Column(elem_classes="hello", min_width=0) as parts["plain_hello"]:
-            html('<p class="invite">Ask the plain model anything. It has read nothing of yours.</p>')
+            parts["plain_invite"] = html(ASK_PLAIN)
         parts["plain"] = _bubbles("Before training")
     with gr.Column(elem_classes="voiced", min_width=300) as parts["voiced_column"]:
         with gr.Row(elem_classes="heading"):
             parts["name"] = says("", "who")
             parts["origin"] = html("")
+        parts["partner"] = _choice("Who answers here")
         with gr.Column(elem_classes="hello", min_width=0) as parts["hello"]:
             html(FACE)
             parts["hello_words"] = says("", "invite")
@@ -275,9 +305,10 @@ def _composer(parts: dict[str, Any]) -> None:
 
 def _wire(studio: Studio, persona: gr.Radio, tab: gr.Tab, parts: dict[str, Any], ear: gr.State) -> None:
     """What each button does, and when the room is looked at anew."""
-    talks, who, lesson, box = (parts[name] for name in ("talks", "who", "lesson", "box"))
+    talks, who, partner, beside, box = (parts[name] for name in ("talks", "who", "partner", "beside", "box"))
     everything, calm = [parts[name] for name in Room._fields], {"show_progress": "hidden"}
-    here, asked = [persona, talks, who, lesson], [persona, talks, ear, who, lesson, parts["mood"]]
+    here = [persona, talks, who, partner, beside, parts["newest"]]
+    asked = [persona, talks, ear, who, partner, beside, parts["mood"]]
     back = (bind(put_back, studio), [persona, talks, box], [talks, box])
     # Several pages may ask at once: the voice itself puts them in a row, and says so. Two presses on one page ask once.
     once = {"concurrency_limit": None, "trigger_mode": "once", **calm}
@@ -289,9 +320,13 @@ def _wire(studio: Studio, persona: gr.Radio, tab: gr.Tab, parts: dict[str, Any],
     parts["keep"].click(bind(keep, studio), [persona, talks, who], everything, **calm)
     parts["restart"].click(bind(restart, studio), [persona, talks, who], everything, **calm)
     parts["teach"].click(None, js=go("train"))
-    gr.on([tab.select, who.input, lesson.input], bind(visit, studio), here, everything, **calm)
+    gr.on([tab.select, who.input, partner.input, beside.input], bind(visit, studio), here, everything, **calm)
     left = persona.change(bind(leave, studio), [talks, ear], None, **calm)
     left.success(bind(visit, studio), here, everything, **calm).success(*back, **calm)
+
+
+def _choice(label: str) -> gr.Dropdown:
+    return Choose([], label=label, show_label=False, container=False, interactive=True, visible=False, elem_classes="partner")
 
 
 def _bubbles(label: str) -> gr.Chatbot:

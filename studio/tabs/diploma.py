@@ -1,13 +1,12 @@
 """The certificate panel: what was checked on a file, as markup."""
 
-import html
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from studio.domain import certificate
 from studio.tabs.room import day
-from studio.tabs.wiring import ticks
+from studio.tabs.wiring import literal, ticks
 
 
 def checked(checks: Sequence[Mapping[str, Any]], at: float) -> str:
@@ -36,8 +35,3 @@ def _cert(state: str, title: str, checks: str, when: str) -> str:
     seal = '<span class="seal" aria-hidden="true"></span>' if when and state != "bad" else ""
     foot = f'<div class="sealrow"><p>{when}</p>{seal}</div>' if when else ""
     return f'<div class="cert {state}"><p class="kicker">Certificate</p><h2>{title}</h2>{checks}{foot}</div>'
-
-
-def literal(text: str) -> str:
-    """Text that neither the browser nor Gradio's templates (`${…}`, `{{…}}`) read as anything but letters."""
-    return html.escape(text).replace("$", "&#36;").replace("{", "&#123;")

@@ -32,6 +32,7 @@ WORDS: dict[str, tuple[str, str, str]] = {
     "steps": ("Steps at most", "maximum steps", "Ends after so many steps instead of whole passes. Usually 0: as many as the passes take; very few only scratch the surface."),
     "learn": ("Learned words", "loss on replies or on everything", "Your character's replies, or the visitor's lines too. Usually replies; everything also teaches it to talk like the visitor."),
     "dtype": ("Numbers", "dtype", "Auto takes short numbers (bf16) where they are quick. Usually auto; full ones take twice the memory and are slower."),
+    "packing": ("Without gaps", "packing", "Puts the conversations read at once end to end; none sees another. Usually on; off fills short ones up with empty places, which learns the same more slowly."),
 }  # fmt: skip
 
 # What is shown instead of a value of a choice.

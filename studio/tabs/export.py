@@ -14,16 +14,16 @@ from studio.domain.persona import slug
 from studio.services import adapters, exports, orders
 from studio.services.adapters import Adapter
 from studio.services.studio import Studio
-from studio.tabs import diploma, pictures
-from studio.tabs.product import FILES, PAIRS, at_work, cards, fingerprint, note, outcome, to_send
-from studio.tabs.room import chosen, lesson_line
+from studio.tabs import diploma, giving, pictures
+from studio.tabs.product import FIRST, at_work, cards, fingerprint, note, outcome, to_send
+from studio.tabs.room import FILES, RARE, chosen, lesson_line
 from studio.tabs.wiring import bind, go, html, says
 
 OURS: sizes.FileKind = "Q8_0"
 SENT = "sent"  # no fingerprint: whatever is there is news
 LEDE = '<p class="lede">One file holds the whole character. It runs in Ollama, a free app, on any computer with enough memory.</p>'
 HOW = """<ol class="how"><li>Get Ollama from ollama.com, start it, and press Send to Ollama here.</li>
-<li>Or make the file, open its folder in a terminal, and type <code>ollama create NAME -f Modelfile</code>.</li></ol>"""
+<li>Or make the file; two lines for a terminal then stand beside it.</li></ol>"""
 # The browser saves what it shows already; no file of this machine is served for it.
 SAVE = """(text) => {
   const link = document.createElement("a");
@@ -54,34 +54,26 @@ class Bench(NamedTuple):
     bar: Any = gr.skip()
     stop: Any = gr.skip()
     note: Any = gr.skip()
+    taken: Any = gr.skip()
+    taken_words: Any = gr.skip()
     cert: Any = gr.skip()
     there: Any = gr.skip()
     there_words: Any = gr.skip()
     command: Any = gr.skip()
     product: Any = gr.skip()
     path: Any = gr.skip()
+    recipe: Any = gr.skip()
     modelfile: Any = gr.skip()
     answers: Any = gr.skip()
     counted: Any = gr.skip()
-    pair_1: Any = gr.skip()
-    asked_1: Any = gr.skip()
-    app_1: Any = gr.skip()
-    file_1: Any = gr.skip()
-    pair_2: Any = gr.skip()
-    asked_2: Any = gr.skip()
-    app_2: Any = gr.skip()
-    file_2: Any = gr.skip()
-    pair_3: Any = gr.skip()
-    asked_3: Any = gr.skip()
-    app_3: Any = gr.skip()
-    file_3: Any = gr.skip()
+    rows: Any = gr.skip()
     timer: Any = gr.skip()
     seen: Any = gr.skip()
     sending: Any = gr.skip()
 
 
 # ---------------------------------------------------------------- handlers
-def visit(studio: Studio, persona_id: str | None, lesson: str | None, file: sizes.FileKind | None, name: str | None) -> Bench:
+def visit(studio: Studio, persona_id: str | None, lesson: str | None, file: sizes.Kind | None, name: str | None) -> Bench:
     """The whole room as the disk has it. A size that was chosen and a name that was typed stay (there are none in a tab not opened yet).
 
     A file that was on its way to Ollama when the page was left goes on its way.
@@ -100,7 +92,7 @@ def visit(studio: Studio, persona_id: str | None, lesson: str | None, file: size
         page=gr.update(visible=True),
         headline=f"Take {persona.name} anywhere.",
         lesson=gr.update(choices=[(lesson_line(a), a.folder.name) for a in learned], value=adapter.folder.name, visible=len(learned) > 1),
-        file=gr.update(choices=cards(studio, adapter), value=file or OURS),
+        file=gr.update(choices=cards(studio, adapter, file), value=file or OURS),
         name=(name or "").strip() or slug(persona.name),
         **at_work(studio, persona_id, sending),
         **outcome(studio, persona_id, persona.name),
@@ -108,22 +100,48 @@ def visit(studio: Studio, persona_id: str | None, lesson: str | None, file: size
     )
 
 
-def arrive(studio: Studio, persona_id: str | None, lesson: str | None, file: sizes.FileKind | None) -> Bench:
+def arrive(studio: Studio, persona_id: str | None, lesson: str | None, file: sizes.Kind | None) -> Bench:
     """The room for a character just opened: its own name stands in the field."""
     return visit(studio, persona_id, lesson, file, "")
 
 
-def make(studio: Studio, persona_id: str, lesson: str | None, file: sizes.FileKind, name: str) -> Bench:
+def prefer(studio: Studio, persona_id: str, lesson: str | None, rare: sizes.Kind | None) -> Bench:
+    """A rare kind of file joins the others and is chosen."""
+    return Bench(file=gr.update(choices=cards(studio, _adapter(studio, persona_id, lesson), rare), value=rare or OURS))
+
+
+def make(studio: Studio, persona_id: str, lesson: str | None, file: sizes.Kind, name: str) -> Bench:
     """Start making the file; pressed twice it is started once."""
     _start(studio, persona_id, lesson, file, name)
-    return Bench(**at_work(studio, persona_id, ""), note=note(""))
+    return Bench(**at_work(studio, persona_id, ""), note=note(""), taken=gr.update(visible=False))
 
 
-def send(studio: Studio, persona_id: str, lesson: str | None, file: sizes.FileKind, name: str) -> Bench:
-    """Send the file to Ollama, making it first unless it lies here already."""
+def send(studio: Studio, persona_id: str, lesson: str | None, file: sizes.Kind, name: str) -> Bench:
+    """Send the file to Ollama, making it first unless it lies here already; where Ollama has somebody of that name, ask first."""
+    called = checked_name(name.strip())
+    if file == sizes.ADAPTER:
+        raise NotReady("What was learned can't speak in Ollama by itself. Choose one of the sizes for that, or make the file only.")
+    _check_running(studio)
+    if called in studio.ollama.names():
+        words = f"There is a “{called}” in Ollama already. Replace it with this one, or type another name above and send again."
+        return Bench(taken=gr.update(visible=True), taken_words=words, note=note(""))
+    return replace(studio, persona_id, lesson, file, name)
+
+
+def replace(studio: Studio, persona_id: str, lesson: str | None, file: sizes.Kind, name: str) -> Bench:
+    """Send the file to Ollama, whoever has that name there."""
+    _check_running(studio)
+    started = _sent(studio, persona_id, lesson, file, name)
+    return started._replace(taken=gr.update(visible=False))
+
+
+def _check_running(studio: Studio) -> None:
     status = studio.ollama.status()
     if status.state != "running":
-        raise NotReady("Ollama is not running. Start it and press again, or only make the file.")
+        raise NotReady(status.sentence)
+
+
+def _sent(studio: Studio, persona_id: str, lesson: str | None, file: sizes.Kind, name: str) -> Bench:
     adapter, made = _adapter(studio, persona_id, lesson), exports.newest(studio.library, persona_id)
     if made and made.answers_to(adapter.folder, file, checked_name(name.strip())):
         exports.want(studio.library, made.folder)
@@ -145,7 +163,7 @@ def watch(studio: Studio, persona_id: str | None, seen: str) -> Bench:
 
 
 def deliver(studio: Studio, persona_id: str, sending: str) -> Iterator[Bench]:
-    """Hand the finished file to Ollama and say how far it is."""
+    """Hand the finished file to Ollama, let it answer there, and say how far it is."""
     made = exports.newest(studio.library, persona_id)
     if not sending or made is None or str(made.folder) != sending:
         return
@@ -154,6 +172,8 @@ def deliver(studio: Studio, persona_id: str, sending: str) -> Iterator[Bench]:
             yield Bench(phase=phase, bar=pictures.share(share))
         exports.remember(studio.library, made)
         exports.unwant(made.folder)
+        for phase, share in exports.rehearse(studio.library, studio.models, studio.ollama, made):
+            yield Bench(phase=phase, bar=pictures.share(share))
     except StudioError as error:
         exports.unwant(made.folder)
         yield Bench(**at_work(studio, persona_id, ""), note=note(str(error), "warn"), sending="")
@@ -182,16 +202,17 @@ def _adapter(studio: Studio, persona_id: str, lesson: str | None) -> Adapter:
     return adapter
 
 
-def _start(studio: Studio, persona_id: str, lesson: str | None, file: sizes.FileKind, name: str) -> Path:
+def _start(studio: Studio, persona_id: str, lesson: str | None, file: sizes.Kind, name: str) -> Path:
     adapter = _adapter(studio, persona_id, lesson)
-    if file == "Q4_K_M" and (sentence := exports.without_engine()):
+    if file in sizes.MIXED and (sentence := exports.without_engine()):
         raise NotReady(sentence)
     folder = orders.order_export(studio.library, adapter.folder, file, checked_name(name.strip()), persona_id)
     studio.voice.rest()  # the file is made with the whole model in memory: not beside another copy of it
     try:
         studio.jobs.start("export", folder)
     except StudioError:
-        shutil.rmtree(folder)  # an order that was refused leaves nothing behind
+        if not any(folder.glob("*.part")):  # an order that was refused leaves nothing behind, but what was begun stays
+            shutil.rmtree(folder)
         raise
     return folder
 
@@ -210,11 +231,9 @@ def build(studio: Studio, persona: gr.Radio) -> None:
             with gr.Row(elem_classes="two"):
                 _order(parts)
                 _result(parts)
-            with gr.Column(elem_classes="pairs", min_width=0, visible=False) as parts["answers"]:
-                parts["counted"] = html("")
-                with gr.Row():
-                    for number in range(1, PAIRS + 1):
-                        parts |= dict(zip([f"{part}_{number}" for part in ("pair", "asked", "app", "file")], _pair(), strict=True))
+                with parts["product"]:
+                    giving.build(studio, persona, parts["name"])
+            _answers(parts)
         parts["timer"] = gr.Timer(1, active=False)
         parts["seen"], parts["sending"] = gr.State(""), gr.State("")
     _wire(studio, persona, tab, parts)
@@ -231,6 +250,10 @@ def _order(parts: dict[str, Any]) -> None:
             [(f"{word}\n{sentence} ({kind})", kind) for kind, (word, sentence) in FILES.items()],
             value=OURS, label="How big may the file be?", interactive=True, elem_classes="choices",
         )  # fmt: skip
+        parts["rare"] = gr.Dropdown(
+            [(f"{word} ({kind})", kind) for kind, (word, _) in RARE.items()],
+            value=None, label="More kinds", interactive=True, elem_classes="short",
+        )  # fmt: skip
         parts["name"] = gr.Textbox(label="Name in Ollama", info="small letters, numbers and dashes", interactive=True, elem_classes="short")
         with gr.Row(elem_classes="acts") as parts["acts"]:
             parts["send"] = gr.Button("Send to Ollama", variant="primary", size="lg", min_width=0, visible=False)
@@ -239,6 +262,9 @@ def _order(parts: dict[str, Any]) -> None:
             parts["phase"] = says("", "phase")
             parts["bar"] = html("")
             parts["stop"] = gr.Button("Stop", size="md", min_width=0, elem_classes=["icon", "i-stop"])
+        with gr.Row(elem_classes="taken", visible=False) as parts["taken"]:
+            parts["taken_words"] = says("", "aside", "warn")
+            parts["replace"] = gr.Button("Replace it", size="md", min_width=0)
         parts["note"] = says("", "aside", visible=False)
         parts["ollama"] = says("", "fine")
         parts["how"] = html(HOW)
@@ -253,7 +279,11 @@ def _result(parts: dict[str, Any]) -> None:
             parts["command"] = _copied("Command")
         with gr.Column(elem_classes="product", min_width=0, visible=False) as parts["product"]:
             parts["path"] = _copied("The file")
-            with gr.Accordion("Modelfile", open=False):
+            talk = gr.Button("Hear it in Chat", size="md", min_width=0)
+            talk.click(None, js=go("chat"))
+            with gr.Accordion("Ollama on another computer", open=False):
+                html("<p>Take the whole folder of the file there, open it in a terminal, and type these two lines.</p>")
+                parts["recipe"] = _copied("Two lines", lines=2)
                 parts["modelfile"] = _copied("What Ollama is told", lines=8)
                 save = gr.Button("Save the Modelfile", size="sm", min_width=0, elem_classes=["icon", "i-down", "quiet"])
                 save.click(None, parts["modelfile"], None, js=SAVE)
@@ -265,8 +295,10 @@ def _wire(studio: Studio, persona: gr.Radio, tab: gr.Tab, parts: dict[str, Any])
     everything, calm = [parts[name] for name in Bench._fields], {"show_progress": "hidden"}
     order = [persona, lesson, file, parts["name"]]
     gr.on([tab.select, lesson.input], bind(visit, studio), order, everything, **calm)
+    parts["rare"].input(bind(prefer, studio), [persona, lesson, parts["rare"]], everything, **calm)
     parts["make"].click(bind(make, studio), order, everything, **calm)
     parts["send"].click(bind(send, studio), order, everything, **calm)
+    parts["replace"].click(bind(replace, studio), order, everything, **calm)
     parts["timer"].tick(bind(watch, studio), [persona, parts["seen"]], everything, **calm)
     persona.change(bind(arrive, studio), [persona, lesson, file], everything, **calm)
     parts["sending"].change(bind(deliver, studio), [persona, parts["sending"]], everything, concurrency_limit=None, **calm)
@@ -277,9 +309,26 @@ def _copied(label: str, lines: int = 1) -> gr.Textbox:
     return gr.Textbox("", label=label, lines=lines, max_lines=12, interactive=False, buttons=["copy"], elem_classes=["mono"])
 
 
-def _pair() -> tuple[gr.Column, gr.Textbox, gr.Textbox, gr.Textbox]:
-    with gr.Column(elem_classes="pair", min_width=280) as column:
-        asked = says("", "ask")
-        app = says("", "take", "t1", label="In the studio")
-        file = says("", "take", "t2", label="In the file")
-    return column, asked, app, file
+def _answers(parts: dict[str, Any]) -> None:
+    """All that was asked, with the answers side by side: those that differ first."""
+    with gr.Column(elem_classes="pairs", min_width=0, visible=False) as parts["answers"]:
+        parts["counted"] = html("")
+        parts["rows"] = gr.State([])
+
+        @gr.render(inputs=parts["rows"], triggers=[parts["rows"].change])
+        def drawn(rows: list[dict[str, str]]) -> None:
+            for row in rows[:FIRST]:
+                _asked(row)
+            if rows[FIRST:]:
+                with gr.Accordion(f"The other {len(rows) - FIRST}", open=False):
+                    for row in rows[FIRST:]:
+                        _asked(row)
+
+
+def _asked(row: dict[str, str]) -> None:
+    with gr.Column(elem_classes="pair", min_width=0):
+        says(row["asked"], "ask")
+        with gr.Row():
+            for label, words in row["takes"].items():
+                with gr.Column(min_width=240):
+                    says(words, "take", label=label)

@@ -77,10 +77,16 @@ def panel(studio: Studio, persona_id: str, model_id: str, preset: Preset, others
         return ""
     rows = "".join(row(*method, here, shape, preset) for method in METHODS)
     measured = "Times are estimates from a two-second measurement." if here.speed else "Times come once this computer is measured."
-    where = {"cuda": "graphics card", "mps": "Apple chip", "cpu": "processor"}[here.machine.kind]
-    cores = f", {here.machine.cores} cores" if here.machine.kind == "cpu" else ""
-    lede = f"On the {where}{cores}, {here.machine.free / 1e9:.1f} of {here.machine.memory / 1e9:.1f} GB memory free. {measured}"
+    lede = f"On the {where(here.machine)}, {here.machine.free / 1e9:.1f} of {here.machine.memory / 1e9:.1f} GB memory free. {measured}"
     return f'<h2>What fits this computer</h2><p class="help">{lede}</p><ul class="fits">{rows}</ul>'
+
+
+def where(machine: Machine) -> str:
+    """What computes here, as far as it decides how: cores or compute capability, and whether short numbers are quick."""
+    place = {"cuda": "graphics card", "mps": "Apple chip", "cpu": "processor"}[machine.kind]
+    cores = f", {machine.cores} cores" if machine.kind == "cpu" else ""
+    capability = f", compute capability {machine.capability}" if machine.capability else ""
+    return f"{place}{cores}{capability}, {'quick' if machine.bf16 else 'not quick'} with short numbers (bf16)"
 
 
 def row(plain: str, expert: str, change: Mapping[str, bool], here: Desk, shape: Shape, preset: Preset) -> str:

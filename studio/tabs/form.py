@@ -15,6 +15,8 @@ from studio.services.studio import Studio
 from studio.tabs import expert, fits, lesson, several
 from studio.tabs.wiring import bind, html
 
+MOST_NAMED = 12  # conversations that are too long, by their titles
+
 
 # ---------------------------------------------------------------- handlers
 def form(
@@ -35,6 +37,27 @@ def form(
         gr.update(choices=named(studio, persona_id), value=None) if not kept_by_hand else gr.update(choices=named(studio, persona_id)),
         *([gr.skip()] * len(expert.WORDS) if kept_by_hand else expert.values(known[preset])),
     ]
+
+
+def cuts(studio: Studio, persona_id: str | None, model_id: str | None, longest: float | None, ticked: Sequence[str] = ()) -> dict[str, Any]:
+    """Which conversations the longest length would cut, by their titles; hidden where it cuts none."""
+    if not persona_id or not longest:
+        return gr.update(visible=False)
+    model = model_id or last_model(studio, persona_id)
+    if model not in [choice.id for choice in studio.models.ready()]:
+        return gr.update(visible=False)  # nobody can count with a model that is not here
+    longest = min(int(longest), studio.models.context(model))
+    everybody = (persona_id, *several.chosen(studio, persona_id, ticked))
+    found = [each for who in everybody for each in orders.too_long(studio.library, studio.models, who, model, longest)]
+    return gr.update(visible=bool(found), value=cut_words(found, longest))
+
+
+def cut_words(found: Sequence[tuple[str, int]], longest: int) -> str:
+    """The conversations that are too long, each with its length."""
+    named = [f"“{title}” ({count} tokens)" for title, count in found[:MOST_NAMED]]
+    more = [f"{len(found) - MOST_NAMED} more"] if len(found) > MOST_NAMED else []
+    these = "1 conversation is" if len(found) == 1 else f"{len(found)} conversations are"
+    return f"{these} longer than {longest} tokens, so the end is not learned: {', '.join(named + more)}. Shorten them, or read longer ones under Choices for experts."
 
 
 def measure(studio: Studio) -> None:

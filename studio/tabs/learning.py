@@ -10,7 +10,7 @@ from studio.domain import cost, measures, progress, together, verdict
 from studio.domain.measures import Measure
 from studio.services.library import Character
 from studio.services.studio import Studio
-from studio.tabs import arriving, curves, pictures
+from studio.tabs import arriving, continuing, curves, pictures
 from studio.tabs.arriving import Shown
 
 ON = "Go on from here"
@@ -51,6 +51,7 @@ def shown(studio: Studio, who: Character, folder: Path, question: int) -> Shown:
         "broken": {"visible": state in ("stopped", "paused", "failed", "interrupted")},
         "on": {"value": "Go on" if state == "paused" else ON},
         "more": {"visible": done},
+        "source": continuing.sources(studio, who.id, folder) if done else {"visible": False},
         "again": {"value": f"Teach {who.persona.name} again", "variant": "secondary" if first else "primary"},
         "strip": {"value": strip(story, spec, result, state, rows, now) + (took(studio, spec, result, rows, first_step) if done else "")},
         **arriving.takes(story, spec, question, state == "running", done),
@@ -77,7 +78,10 @@ def headline(state: progress.State, story: progress.Lesson, result: Mapping[str,
         early = f"Nothing got better any more, so learning ended in pass {pass_}. " if ended_early(story) else ""
         return _head(took, f"{early}The best version was kept. You can teach it more whenever you write more.")
     if state == "paused":
-        return _head("Paused.", f"Pass {pass_} of {max(1, story.epochs)} waits for you. Go on when you like; nothing has to be done again.")
+        at = f", at step {story.step} of {story.steps}" if story.steps else ""
+        return _head(
+            "Paused.", f"Pass {pass_} of {max(1, story.epochs)} waits for you{at}. Go on when you like; nothing has to be done again."
+        )
     if state == "stopped" and not kept:
         return _head(
             f"Learning stopped at pass {pass_}.",

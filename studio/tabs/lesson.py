@@ -15,7 +15,7 @@ from studio.tabs.arriving import Shown
 PARTS = (
     "empty", "needs", "before", "title", "model", "teach", "back", "fetching", "fetch_words", "fetch_bar", "download", "halt",
     "debut", "picture", "kicker", "first", "summary",
-    "lesson", "head", "words", "company", "bar", "surprised", "chart", "curves", "running", "pause", "stop", "broken", "on", "more", "again", "strip",
+    "lesson", "head", "words", "company", "bar", "surprised", "chart", "curves", "running", "pause", "stop", "broken", "on", "more", "source", "again", "strip",
     "takes", "question", "ask", "t0", "t3", "way", "t1", "t2",
     "earlier", "timer",
 )  # fmt: skip

@@ -12,14 +12,9 @@ from studio.services import exports
 from studio.services.adapters import Adapter
 from studio.services.studio import Studio
 from studio.tabs import diploma, pictures
+from studio.tabs.room import FILES, RARE, size_word
 
-# kind of file -> plain word, sentence
-FILES: dict[sizes.FileKind, tuple[str, str]] = {
-    "Q4_K_M": ("Small", "Runs on most laptops. Loses a little wit."),
-    "Q8_0": ("Balanced", "Our choice. Hard to tell from the original."),
-    "F16": ("Full", "Nothing lost. Needs a strong computer."),
-}
-PAIRS = 3  # answers shown side by side
+FIRST = 3  # questions whose answers are seen at once
 
 
 def to_send(studio: Studio, persona_id: str) -> str:
@@ -34,13 +29,19 @@ def fingerprint(studio: Studio, persona_id: str) -> str:
     return f"{folder}:{studio.jobs.state(folder)}:{len(studio.jobs.events(folder))}" if folder else ""
 
 
-def cards(studio: Studio, adapter: Adapter) -> list[tuple[str, sizes.FileKind]]:
-    """The three sizes with what they come to for this model."""
-    estimates = exports.estimates(studio.models, adapter.model)
-    sentences = {kind: sentence for kind, (_, sentence) in FILES.items()}
-    if exports.without_engine():
-        sentences["Q4_K_M"] = "Needs llama.cpp, which is not on this computer."
-    return [(f"{word}, {sizes.in_words(estimates[kind])}\n{sentences[kind]} ({kind})", kind) for kind, (word, _) in FILES.items()]
+def cards(studio: Studio, adapter: Adapter, also: sizes.Kind | None = None) -> list[tuple[str, sizes.Kind]]:
+    """The three sizes, and the rare kind that is wanted `also`, with what they come to for this model."""
+    bytes_, without = exports.estimates(studio.models, adapter.model), exports.without_engine()
+    offered: dict[sizes.Kind, tuple[str, str]] = {**FILES, **({also: RARE[also]} if also in RARE else {})}
+    found: list[tuple[str, sizes.Kind]] = []
+    for kind, (word, sentence) in offered.items():
+        if kind == sizes.ADAPTER:
+            size, advice = (adapter.folder / "adapter_model.safetensors").stat().st_size, ""
+        else:
+            size, advice = bytes_[kind], exports.advice(studio.models, adapter.model, kind)
+        missing = "Needs llama.cpp, which is not on this computer." if without and kind in sizes.MIXED else ""
+        found.append((f"{word}, {sizes.in_words(size)}\n{missing or advice or sentence} ({kind})", kind))
+    return found
 
 
 def at_work(studio: Studio, persona_id: str, sending: str) -> dict[str, Any]:
@@ -72,14 +73,17 @@ def outcome(studio: Studio, persona_id: str, name: str) -> dict[str, Any]:
     ended = note(ending(studio, folder)) if folder and (made is None or made.folder != folder) else note("")
     return {
         "note": ended,
-        "cert": diploma.checked(made.result["checks"], made.at) if made else diploma.waiting(),
+        "cert": diploma.checked(made.checks, made.at) if made else diploma.waiting(),
         "there": gr.update(visible=bool(made and made.delivered)),
         "there_words": f"{name} is in Ollama. Open it and choose {made.delivered}, or type:" if made else "",
-        "command": f"ollama run {made.delivered}" if made else "",
+        "command": exports.recipe(made)[1] if made else "",
         "product": gr.update(visible=made is not None),
-        "path": gr.update(value=str(made.file), label=f"The file, {sizes.in_words(made.result['bytes'])}") if made else "",
+        "path": gr.update(value=str(made.file), label=f"The file, {size_word(made.spec['file'])}, {sizes.in_words(made.result['bytes'])}")
+        if made
+        else "",
+        "recipe": "\n".join(exports.recipe(made)) if made else "",
         "modelfile": (made.folder / "Modelfile").read_text("utf-8") if made else "",
-        **side_by_side(made.result["answers"] if made else []),
+        **side_by_side(made.answers if made else []),
     }
 
 
@@ -92,19 +96,21 @@ def ending(studio: Studio, folder: Path) -> str:
 
 
 def side_by_side(answers: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Some answers of the studio and of the file; those that differ come first."""
-    sorted_ = sorted(answers, key=lambda a: a["app"] == a["file"])
-    same = sum(a["app"] == a["file"] for a in answers)
-    shown: dict[str, Any] = {
-        "answers": gr.update(visible=bool(answers)),
-        "counted": f"<h2>Both asked the same <small>{same} of {len(answers)} answers are the same, word for word</small></h2>",
+    """The answers of the studio, of the file and, once it was asked there, in Ollama; those that differ come first."""
+    rows = sorted((_row(answer) for answer in answers), key=lambda row: len(set(row["takes"].values())) == 1)
+    same = sum(len(set(row["takes"].values())) == 1 for row in rows)
+    return {
+        "answers": gr.update(visible=bool(rows)),
+        "counted": f"<h2>All asked the same <small>{same} of {len(rows)} answers are the same, word for word</small></h2>",
+        "rows": rows,
     }
-    for n in range(PAIRS):
-        row = sorted_[n] if n < len(sorted_) else {"prompt": "", "app": "", "file": ""}
-        label = "In the file" if row["app"] == row["file"] else "In the file, in other words"
-        shown |= {f"pair_{n + 1}": gr.update(visible=n < len(sorted_)), f"asked_{n + 1}": row["prompt"], f"app_{n + 1}": row["app"]}
-        shown[f"file_{n + 1}"] = gr.update(value=row["file"], label=label)
-    return shown
+
+
+def _row(answer: Mapping[str, Any]) -> dict[str, Any]:
+    places = {"In the studio": "app", "In the file": "file", "In Ollama": "ollama"}
+    takes = {place: str(answer[key]) for place, key in places.items() if key in answer}
+    told = {f"{place}, in other words" if words != answer["app"] else place: words for place, words in takes.items()}
+    return {"asked": answer["prompt"], "takes": told}
 
 
 def note(words: str, kind: str = "warn") -> dict[str, Any]:

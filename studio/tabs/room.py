@@ -6,15 +6,31 @@ from typing import Any, Literal, NamedTuple
 
 import gradio as gr
 
-from studio.domain import together
+from studio.domain import catalogue, sizes, together
 from studio.domain.talk import Side, Talk
 from studio.services.adapters import Adapter
+from studio.services.partners import Partner
 from studio.tabs.speech import bubbles
 
 Who = Literal["character", "before", "both"]
 Talks = Mapping[str, Talk]
 SIDES: dict[Who, tuple[Side, ...]] = {"character": ("voiced",), "before": ("plain",), "both": ("plain", "voiced")}
 LONGEST_TITLE = 60
+PRACTICE = "practice model: for learning the studio, not for real characters"
+# kind of file -> plain word, sentence
+FILES: dict[sizes.FileKind, tuple[str, str]] = {
+    "Q4_K_M": ("Small", "Runs on most laptops. Loses a little wit."),
+    "Q8_0": ("Balanced", "Our choice. Hard to tell from the original."),
+    "F16": ("Full", "Nothing lost. Needs a strong computer."),
+}
+# What few people need.
+RARE: dict[sizes.Kind, tuple[str, str]] = {
+    "Q6_K": ("Nearly balanced", "A little smaller than Balanced, and hardly less."),
+    "Q5_K_M": ("Rather small", "Between Balanced and Small."),
+    "BF16": ("Full, as the model came", "The number format most models come in."),
+    "F32": ("Every digit", "Very large. For turning into something else."),
+    "adapter": ("Only what was learned", "To put onto the same model elsewhere. It can't go to Ollama by itself."),
+}
 MONTHS = ("January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December")
 
 
@@ -27,14 +43,16 @@ class Room(NamedTuple):
     teach: Any = gr.skip()
     bar: Any = gr.skip()
     who: Any = gr.skip()
-    lesson: Any = gr.skip()
     plain_column: Any = gr.skip()
     plain_head: Any = gr.skip()
+    beside: Any = gr.skip()
     plain_hello: Any = gr.skip()
+    plain_invite: Any = gr.skip()
     plain: Any = gr.skip()
     voiced_column: Any = gr.skip()
     name: Any = gr.skip()
     origin: Any = gr.skip()
+    partner: Any = gr.skip()
     hello: Any = gr.skip()
     hello_words: Any = gr.skip()
     first: Any = gr.skip()
@@ -48,6 +66,7 @@ class Room(NamedTuple):
     again: Any = gr.skip()
     keep: Any = gr.skip()
     restart: Any = gr.skip()
+    newest: Any = gr.skip()  # the newest lesson there was at the last look
 
 
 def columns(talk: Talk, who: Who) -> dict[str, Any]:
@@ -103,6 +122,37 @@ def titled(first_line: str) -> str:
     """A title from the first thing said."""
     words = " ".join(first_line.split())
     return words if len(words) <= LONGEST_TITLE else words[:LONGEST_TITLE].rsplit(" ", 1)[0]
+
+
+def size_word(kind: str) -> str:
+    """What a kind of file is called on the page."""
+    known = {str(kind): word for kind, (word, _) in {**FILES, **RARE}.items()}
+    return known.get(kind, kind)
+
+
+def called(partner: Partner, name: str) -> str:
+    """What a partner is called where there is little room; `name` is the character's."""
+    if partner.made and partner.kind == "file":
+        return f"The file, {size_word(partner.made.spec['file'])}"
+    return {"plain": "Before training", "ollama": f"In Ollama: {partner.name}"}.get(partner.kind, f"{name} in the studio")
+
+
+def partner_line(partner: Partner) -> str:
+    """A partner in a list of all who can answer."""
+    if partner.made and partner.kind == "file":
+        then = time.localtime(partner.made.at)
+        return f"The file for Ollama, {size_word(partner.made.spec['file'])} · made {day(partner.made.at, time.time())}, {then.tm_hour:02}:{then.tm_min:02}"
+    if partner.adapter:
+        return f"In the studio · learned {lesson_line(partner.adapter)}"
+    return f"In Ollama · {partner.name}" if partner.kind == "ollama" else "Before training"
+
+
+def beginning(partner: Partner, alone: bool) -> str:
+    """Where a partner comes from, as far as no list beside it tells that (`alone`): numbers and the studio's own words."""
+    if partner.kind == "plain":
+        return PRACTICE if partner.model == catalogue.PRACTICE else "Gemma, as it comes"
+    told = [occasion(partner.adapter)] if partner.adapter and alone else []
+    return "<br>".join(told + [PRACTICE] * (partner.model == catalogue.PRACTICE))
 
 
 def occasion(adapter: Adapter) -> str:

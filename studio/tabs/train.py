@@ -11,7 +11,7 @@ from studio.domain.training import Preset
 from studio.services import orders
 from studio.services.studio import Studio
 from studio.tabs import away, blending, continuing, earlier, fits, form, lesson, several, trying
-from studio.tabs.wiring import Pick, bind, go, html, says
+from studio.tabs.wiring import Choose, Pick, bind, go, html, says
 
 AWAY = "This lesson was taught on another machine, and its safe copies stayed there. What was learned is kept. Start over, or go on with it there."
 QUIET: dict[str, Any] = {"show_progress": "hidden"}
@@ -136,6 +136,7 @@ def _before(studio: Studio, persona: gr.Radio, edited: gr.State, parts: dict[str
                 interactive=True,
                 elem_classes="choices",
             )
+            parts["cuts"] = says("", "aside", "warn", "cuts", visible=False)
             with gr.Row(elem_classes="acts"):
                 parts["teach"] = gr.Button("Teach", variant="primary", size="lg", min_width=0)
                 parts["back"] = gr.Button("Back to the last lesson", size="md", visible=False, elem_classes="quiet", min_width=0)
@@ -202,6 +203,7 @@ def _curve(parts: dict[str, Any]) -> None:
             parts["again"] = gr.Button("Teach again", size="md", min_width=0)
             parts["only_new"] = gr.Button("Teach only what is new since the last lesson", size="md", min_width=0)
             parts["with_all"] = gr.Button("Go on with all", size="md", min_width=0)
+            parts["source"] = Choose([], value=None, label="Go on from which lesson?", interactive=True, visible=False)
             html(f'<p class="fine">{continuing.SENTENCE}</p>')
         parts["strip"] = html("")
 
@@ -259,6 +261,10 @@ def _wire_before(
     parts["measure"].click(bind(form.measure_again, studio), None, None, **QUIET).success(**choices)
     gr.on([tab.select, persona.change], bind(several.offered, studio), [persona, parts["several"]], parts["several"], **QUIET)
     parts["several"].input(**choices)
+    length = drawer["fields"]["max_length"]
+    told = [persona, parts["model"], length, parts["several"]]
+    asked = [tab.select, persona.change, length.change, parts["model"].input, parts["several"].input]
+    gr.on(asked, bind(form.cuts, studio), told, parts["cuts"], **QUIET)
     gr.on([parts["model"].input, parts["pace"].input], lambda: "", None, edited, **QUIET).success(**choices).success(**refresh)
     gr.on([field.input for field in drawer["fields"].values()], fresh, persona, edited, **QUIET)
     parts["download"].click(bind(download, studio), parts["model"], None, **QUIET).success(**refresh)
@@ -285,8 +291,9 @@ def _wire_lesson(
     gr.on([parts["timer"].tick, parts["question"].input], **refresh)
     parts["kept"].change(**refresh)
     parts["on"].click(bind(go_on, studio), persona, None, **QUIET).success(**refresh)
-    parts["only_new"].click(bind(continuing.teach_new, studio), persona, wants_new, **QUIET).success(**refresh)
-    parts["with_all"].click(bind(continuing.teach_all, studio), persona, wants_new, **QUIET).success(**refresh)
+    whence = [persona, parts["source"]]
+    parts["only_new"].click(bind(continuing.teach_new, studio), whence, wants_new, **QUIET).success(**refresh)
+    parts["with_all"].click(bind(continuing.teach_all, studio), whence, wants_new, **QUIET).success(**refresh)
     parts["pause"].click(bind(pause, studio), persona, None, **QUIET).success(**refresh)
     parts["stop"].click(bind(stop, studio), persona, None, **QUIET).success(**refresh)
     gr.on([parts["over"].click, parts["again"].click], fresh, persona, wants_new, **QUIET).success(**choices).success(**refresh)

@@ -129,7 +129,7 @@ def told(studio: Studio, found: Search) -> str:
     failed = studio.jobs.failure(found.folder) if found.state in ("failed", "interrupted") else ""
     ended = "" if found.state == "running" else search.sentence(found.trials, found.base, found.kept_back)
     better = "ok" if found.state != "running" and search.winner(found.trials, found.base) else ""
-    words = (spoken(line, mark) for line, mark in ((failed, "look"), (ended, better)) if line)
+    words = (spoken(line, mark) for line, mark in ((failed, "look"), (found.note, "look"), (ended, better)) if line)
     return "".join(words) + picture(found.trials, found.base) + table(found.trials, found.base)
 
 

@@ -116,3 +116,8 @@ def ticks(rows: Iterable[tuple[str, str, str, str]]) -> str:
         for state, title, line, expert in rows
     )
     return f'<ul class="ticks">{"".join(lines)}</ul>'
+
+
+def literal(text: str) -> str:
+    """Text that neither the browser nor Gradio's templates (`${…}`, `{{…}}`) read as anything but letters."""
+    return markup.escape(text).replace("$", "&#36;").replace("{", "&#123;")

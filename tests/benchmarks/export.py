@@ -24,8 +24,8 @@ from transformers import AutoModelForCausalLM
 HERE = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(HERE))
 
-from studio.domain import gemma  # noqa: E402
-from studio.engine import certifier, loader, player  # noqa: E402
+from studio.domain import examination, gemma  # noqa: E402
+from studio.engine import loader, player  # noqa: E402
 from studio.engine.answerer import Answerer  # noqa: E402
 from studio.engine.certifier import Certifier  # noqa: E402
 from studio.engine.player import Player  # noqa: E402
@@ -51,13 +51,13 @@ def certified(name: str, root: Path) -> Line:
     pair, figures, ok, said, ended = zoo.ZOO[name].make(root / name), {}, True, [], []
     for kind, most in BARS.items():
         result = zoo.made(root / name / kind, pair, kind)
-        words, speakers, answers, stop = (check["ok"] for check in result["checks"])
-        figures[kind] = result["nmse_file"]
-        said.append(f"{result['file_matches']}/{result['greedy_prompts']}")
+        words, speakers, numbers, answers, stop, _ = (check["ok"] for check in result["checks"])
+        figures[kind] = result["logits"]["nmse"]
+        said.append(f"{sum(answer['app'] == answer['file'] for answer in result['answers'])}/{len(result['answers'])}")
         ended.append({True: "yes", None: "-", False: "NO"}[stop])
         # Rounding may choose between two words that were equally likely, and random weights may run on: None says so, and is no fault.
-        ok &= words and speakers and answers is not False and stop is not False
-        ok &= result["nmse_file"] <= most and result["nmse_f32"] <= BARS["F32"]
+        ok &= words and speakers and numbers and answers is not False and stop is not False
+        ok &= result["logits"]["nmse"] <= most and result["master"]["nmse"] <= BARS["F32"]
     return Line("certificate", name, {**figures, "same answers": " ".join(said), "ends": " ".join(ended)}, bool(ok))
 
 
@@ -80,9 +80,14 @@ def refused(family: str, root: Path) -> list[Line]:
 
 
 def _verdict(family: str, name: str, questions: Certifier, path: Path) -> Line:
-    found = questions.examine(path)
-    refusals = [check.expert for check in certifier.checks("F32", found, found, rounded=False) if check.ok is False]
-    return Line("fault", f"{family}: {name}", {"NMSE": found.nmse, "refused by": ", ".join(refusals) or "nothing"}, bool(refusals))
+    found = questions.examine(path, "F32")
+    refusals = [check.expert for check in examination.checks(found, None) if check.ok is False]
+    return Line(
+        "fault",
+        f"{family}: {name}",
+        {"NMSE": found.distance.nmse if found.distance else None, "refused by": ", ".join(refusals) or "nothing"},
+        bool(refusals),
+    )
 
 
 def learned(kind: str, root: Path) -> Line:

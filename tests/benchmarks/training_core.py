@@ -1,212 +1,172 @@
 """The training step against its peers, side by side in fresh processes: tokens a second, processor seconds, peak memory, and equal losses.
 
-    python tests/benchmarks/training_core.py [--rows train-270m,train-1b,dora] [--rounds 3] [--json FILE]
+    python -m studio bench training-core [--json FILE]
+    python tests/benchmarks/training_core.py [--rows train-270m,dora] [--rounds 3] [--keep FOLDER] [--minutes N]
 
-Peers: trl's `SFTTrainer` with its defaults, and transformers' `Trainer` tuned as well as it can be (bf16 weights, no checkpointing). All read the
-same token ids in the same order, from the same random Gemma 3 and the same start of the adapter. Tokens are real ones, without padding; the first
-step warms up and is not counted. A figure counts only when the losses are equal, and when nothing else used more than a tenth of the processors.
+Peers: trl's `SFTTrainer` with its defaults, and transformers' `Trainer` tuned as well as it can be (bf16 weights, no checkpointing). All read
+Biscuit's 111 conversations in the same order, from the same random Gemma 3 and the same start of the adapter. Tokens are those of the
+rows, without padding, though ours computes once what all of them begin with (`ours-apart` doesn't); the first step warms up and is not counted. A figure counts only when the losses
+are equal, and when nothing else used more than a tenth of the processors. `--keep` keeps what was measured, and goes on from there.
 """
 
 import argparse
+import hashlib
 import json
 import os
-import random
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-
-import psutil
 
 HERE = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(HERE))
 
-SHAPES = {  # Gemma 3's own, from its configs
-    "270m": {"hidden_size": 640, "num_hidden_layers": 18, "num_attention_heads": 4, "num_key_value_heads": 1, "head_dim": 256, "intermediate_size": 2048, "sliding_window": 512},
-    "1b": {"hidden_size": 1152, "num_hidden_layers": 26, "num_attention_heads": 4, "num_key_value_heads": 1, "head_dim": 256, "intermediate_size": 6912, "sliding_window": 512},
-}  # fmt: skip
-VOCABULARY = 262_144
-ALL = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
-ROWS = {  # row -> shape, who is measured, counted steps, and the least ratio of ours to each peer
-    "train-270m": ("270m", ("sft", "tuned", "ours"), 3, {"sft": 6.0, "tuned": 3.0}),
-    "train-1b": ("1b", ("sft", "ours"), 2, {"sft": 4.0}),
-    "dora": ("1b", ("peft-dora", "ours", "ours-dora"), 2, {}),
-}
-DORA_BARS = (1.25, 1000)  # step time against LoRA's, and MB more
+from tests.benchmarks.shared import quiet  # noqa: E402
+
+TABLE = ("train-270m", "epoch-270m", "train-1b", "memory-1b", "dora")
+EQUAL = 0.003  # losses of each step, relative
+AGAIN = 3  # times a process that others disturbed is measured anew
 CALM = {"MALLOC_MMAP_THRESHOLD_": "4294967296", "MALLOC_TRIM_THRESHOLD_": "8589934592"}  # as the studio starts its lessons
+Figures = dict[str, dict[str, float]]  # party -> name -> median
 
 
-# ---------------------------------------------------------------- the material
-def examples(count: int = 111, seed: int = 1) -> list[dict]:
-    """Chats as characters have them: lognormal lengths of about 190 tokens, half of the tokens learned in stretches."""
-    draw = random.Random(seed)
-    out = []
-    for _ in range(count):
-        length = max(40, min(1024, round(draw.lognormvariate(5.1, 0.5))))
-        ids = [2, *(draw.randrange(1000, VOCABULARY - 100) for _ in range(length - 1))]
-        labels = [token if (n // 25) % 2 else -100 for n, token in enumerate(ids)]
-        out.append({"input_ids": ids, "labels": labels})
-    return out
+@dataclass(frozen=True)
+class Row:
+    """Who is measured on which shape, over how many counted steps of how many rows, and what is made of the medians: (gate, ambition, sign) of each."""
+
+    shape: str
+    parties: tuple[str, ...]
+    steps: int
+    batch: int  # 8 is trl's own; 4 keeps its hour on 1B short
+    bars: dict[str, tuple[float, float, str]]
+    made: Callable[[Figures], dict[str, float]]
+    once: tuple[str, ...] = ()  # measured in the first round only: its losses are what counts
 
 
-def material(folder: Path, shape: str) -> None:
-    """A random model in bf16, its examples, and the start of a LoRA and of a DoRA adapter."""
-    import torch
-    from peft import LoraConfig, get_peft_model
-    from transformers import Gemma3ForCausalLM, Gemma3TextConfig
-
-    torch.manual_seed(0)
-    torch.set_default_dtype(torch.bfloat16)
-    model = Gemma3ForCausalLM(
-        Gemma3TextConfig(vocab_size=VOCABULARY, max_position_embeddings=2048, query_pre_attn_scalar=256, **SHAPES[shape])
-    )
-    model.save_pretrained(folder / "model")
-    torch.set_default_dtype(torch.float32)
-    for name, dora in (("lora", False), ("dora", True)):
-        adapted = get_peft_model(model, LoraConfig(r=16, lora_alpha=16, target_modules=ALL, use_dora=dora, task_type="CAUSAL_LM"))
-        adapted.save_pretrained(folder / name)
-        model = adapted.unload()
-    (folder / "rows.json").write_text(json.dumps(examples()))
+def speeds(found: Figures) -> dict[str, float]:
+    """How many times our tokens a second are those of each peer."""
+    ours = found["ours"]["tokens_per_second"]
+    return {f"x {who}": ours / each["tokens_per_second"] for who, each in found.items() if who in ("sft", "tuned")}
 
 
-# ---------------------------------------------------------------- one measured process
-def one(folder: Path, who: str, steps: int) -> dict:
-    """Train `steps` and one more; returns what was measured in this process."""
-    import torch
-    from datasets import Dataset
-    from peft import PeftModel
-    from transformers import AutoModelForCausalLM, PreTrainedTokenizerFast, Trainer, TrainerCallback, TrainingArguments
-    from trl import SFTConfig, SFTTrainer
-    from trl.trainer.sft_trainer import DataCollatorForLanguageModeling
-
-    from studio.engine import core
-
-    torch.set_num_threads(2)
-    rows = json.loads((folder / "rows.json").read_text())
-    before = psutil.Process().memory_info().rss
-    fast = who != "sft"
-    model = AutoModelForCausalLM.from_pretrained(folder / "model", dtype=torch.bfloat16 if fast else torch.float32)
-    weights = 2 * sum(p.numel() for p in model.parameters())
-    if who.startswith("ours"):
-        model = core.with_learned_loss(model)
-    adapted = PeftModel.from_pretrained(model, folder / ("dora" if who.endswith("dora") else "lora"), is_trainable=True)
-    settings = {
-        "output_dir": str(folder / "out"), "max_steps": steps + 1, "per_device_train_batch_size": 4, "learning_rate": 1e-4, "lr_scheduler_type": "constant",
-        "logging_steps": 1, "save_strategy": "no", "report_to": [], "disable_tqdm": True, "use_cpu": True, "seed": 1, "train_sampling_strategy": "sequential",
-    }  # fmt: skip
-    clock: dict[str, list] = {"wall": [], "cpu": []}
-
-    class Clock(TrainerCallback):
-        def on_step_begin(self, *_, **__):
-            clock["wall"].append(-time.perf_counter())
-            clock["cpu"].append(-time.process_time())
-
-        def on_step_end(self, *_, **__):
-            clock["wall"][-1] += time.perf_counter()
-            clock["cpu"][-1] += time.process_time()
-
-    tokenizer = PreTrainedTokenizerFast.from_pretrained(HERE / "assets/practice-model")
-    padded = DataCollatorForLanguageModeling(pad_token_id=0)
-    data = Dataset.from_list(rows)
-    if who == "tuned":
-        arguments = TrainingArguments(**settings, bf16=True, gradient_checkpointing=False, remove_unused_columns=False)
-        trainer = Trainer(model=adapted, args=arguments, train_dataset=data, data_collator=padded)
-    else:
-        more = {"bf16": True, "gradient_checkpointing": False} if fast else {}
-        arguments = SFTConfig(**settings, **more, max_length=2048, dataset_kwargs={"skip_prepare_dataset": True})
-        if who.startswith("ours"):
-            trainer = core.CoreTrainer(model=core.quicken(adapted), args=arguments, train_dataset=data, data_collator=core.collator(adapted, 0), processing_class=tokenizer)  # fmt: skip
-        else:
-            trainer = SFTTrainer(model=adapted, args=arguments, train_dataset=data, data_collator=padded, processing_class=tokenizer)
-    trainer.add_callback(Clock())
-    trainer.train()
-    tokens = sum(len(row["input_ids"]) for row in rows[4 : 4 * (steps + 1)])
-    import resource
-
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    return {
-        "tokens_per_second": tokens / sum(clock["wall"][1:]), "cpu_seconds": sum(clock["cpu"][1:]), "step_seconds": sum(clock["wall"][1:]) / steps,
-        "peak_mb": peak / 1e6, "over_imports": (peak - before) / weights, "losses": [line["loss"] for line in trainer.state.log_history if "loss" in line],
-    }  # fmt: skip
+def tax(found: Figures) -> dict[str, float]:
+    """What DoRA takes beside LoRA."""
+    dora, lora = found["ours-dora"], found["ours"]
+    return {"x LoRA's step": dora["step_seconds"] / lora["step_seconds"], "GB more": (dora["peak_mb"] - lora["peak_mb"]) / 1000}
 
 
-class Neighbours:
-    """How much of the processors others used while something ran, 0 to 1."""
-
-    def __enter__(self) -> "Neighbours":
-        self.total, self.began, self.own = psutil.cpu_times(), time.monotonic(), 0.0
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        now, seconds = psutil.cpu_times(), time.monotonic() - self.began
-        busy = sum(getattr(now, name) - getattr(self.total, name) for name in ("user", "system", "nice"))
-        self.share = max(0.0, busy - self.own) / (seconds * (os.cpu_count() or 1))
+ROWS = {
+    "train-270m": Row("270m", ("sft", "tuned", "ours", "ours-apart"), 1, 8, {"x sft": (6, 10, ">="), "x tuned": (3, 4, ">=")}, speeds, once=("ours-apart",)),
+    "epoch-270m": Row("270m", ("ours",), 13, 8, {"seconds": (40, 40, "<=")}, lambda found: {"seconds": found["ours"]["seconds"]}),
+    "train-1b": Row("1b", ("sft", "ours"), 1, 4, {"x sft": (4, 7, ">=")}, speeds),
+    "memory-1b": Row("1b", ("ours",), 2, 4, {"x weights": (2, 1.4, "<=")}, lambda found: {"x weights": found["ours"]["over_imports"]}),
+    "dora": Row("1b", ("peft-dora", "ours", "ours-dora"), 1, 4, {"x LoRA's step": (1.25, 1.1, "<="), "GB more": (1, 0.15, "<=")}, tax, once=("peft-dora",)),
+}  # fmt: skip
 
 
-def run(folder: Path, who: str, steps: int) -> tuple[dict, float]:
-    """One fresh process; its figures, and the share of the processors that others used meanwhile."""
-    with Neighbours() as others:
+def code() -> str:
+    """A mark of everything a figure depends on: what was measured by other code is measured again."""
+    files = sorted([*(HERE / "studio/engine").glob("*.py"), *(HERE / "tests/benchmarks/shared").glob("*.py")])
+    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:16]
+
+
+def run(folder: Path, who: str, row: Row) -> dict:
+    """One fresh process; its figures, with the share of the processors that others used meanwhile as `others`."""
+    with quiet.Neighbours() as others:
         before = os.times()
-        command = [sys.executable, __file__, "--one", who, "--folder", str(folder), "--steps", str(steps)]
-        done = subprocess.run(command, env={**os.environ, **CALM, "OMP_NUM_THREADS": "2"}, capture_output=True, text=True, check=False)
+        command = [sys.executable, "-m", "tests.benchmarks.shared.party", str(folder), who, str(row.steps), str(row.batch)]
+        surroundings = {**os.environ, **CALM, "OMP_NUM_THREADS": str(os.cpu_count()), "HF_HUB_OFFLINE": "1"}
+        done = subprocess.run(command, cwd=HERE, env=surroundings, capture_output=True, text=True, check=False)
         after = os.times()
         others.own = after.children_user - before.children_user + after.children_system - before.children_system
     if done.returncode:
         sys.exit(f"{who} did not finish:\n{done.stderr[-3000:]}")
-    return json.loads(done.stdout.splitlines()[-1]), others.share
+    return {**json.loads(done.stdout.splitlines()[-1]), "others": others.share}
 
 
-def measure(name: str, rounds: int) -> dict:
-    """One row: all its parties, interleaved, `rounds` times; medians, ratios and whether each bar is met."""
-    shape, parties, steps, bars = ROWS[name]
-    with tempfile.TemporaryDirectory() as place:
-        folder = Path(place)
-        subprocess.run([sys.executable, __file__, "--make", shape, "--folder", place], check=True)
-        found: dict[str, list[dict]] = {who: [] for who in parties}
-        loudest = 0.0
-        for _ in range(rounds):
-            for who in parties:
-                figures, share = run(folder, who, steps)
-                found[who].append(figures)
-                loudest = max(loudest, share)
-    middle = {who: {key: statistics.median(f[key] for f in each) for key in each[0] if key != "losses"} for who, each in found.items()}
-    losses = {who: each[0]["losses"] for who, each in found.items()}
-    apart = max(abs(a / b - 1) for who in parties for a, b in zip(losses[who], losses["ours"], strict=True))
-    out: dict = {"row": name, "figures": middle, "losses_apart": apart, "others": loudest, "quiet": loudest <= 0.1, "equal": apart <= 0.003}
-    if name == "dora":
-        tax = middle["ours-dora"]["step_seconds"] / middle["ours"]["step_seconds"]
-        more = middle["ours-dora"]["peak_mb"] - middle["ours"]["peak_mb"]
-        out |= {"tax": tax, "more_mb": more, "met": tax <= DORA_BARS[0] and more <= DORA_BARS[1]}
-    else:
-        ratios = {who: middle["ours"]["tokens_per_second"] / middle[who]["tokens_per_second"] for who in bars}
-        out |= {"ratios": ratios, "met": all(ratios[who] >= bar for who, bar in bars.items())}
-    out["met"] = out["met"] and out["equal"] and out["quiet"]
-    return out
+def rounds(name: str, count: int, folder: Path, until: float) -> list[dict]:
+    """What was measured of one row: `count` rounds of all its parties in turn, or as many as fit before `until`; a disturbed process counts as none."""
+    row, kept, mark = ROWS[name], folder / f"{name}.jsonl", code()
+    lines = [json.loads(line) for line in kept.read_text("utf-8").splitlines()] if kept.is_file() else []
+    lines = [line for line in lines if line["code"] == mark]
+    if not (folder / row.shape / "rows.json").is_file():
+        subprocess.run(
+            [sys.executable, "-c", f"import sys; from pathlib import Path; from tests.benchmarks.shared import material; material.make(Path(sys.argv[1]), {row.shape!r})", str(folder / row.shape)],
+            cwd=HERE, check=True,
+        )  # fmt: skip
+    for number in range(count):
+        for who in row.parties if not number else (who for who in row.parties if who not in row.once):
+            if any((line["who"], line["round"]) == (who, number) for line in lines):
+                continue
+            if time.monotonic() > until:
+                return lines
+            tries = (run(folder / row.shape, who, row) for _ in range(AGAIN))
+            figures = next((each for each in tries if each["others"] <= quiet.LOUD), None)
+            if figures is None:
+                sys.exit(f"Others used more than {quiet.LOUD:.0%} of the processors whenever {who} of {name} was measured. End them, and measure again.")  # fmt: skip
+            lines.append({"who": who, "round": number, "code": mark, **figures})
+            print(f"  {name}, round {number + 1}, {who}: {figures['tokens_per_second']:.0f} tokens/s, {figures['over_imports']:.2f} x weights", flush=True)  # fmt: skip
+            with open(kept, "a", encoding="utf-8") as file:
+                file.write(json.dumps(lines[-1]) + "\n")
+    return lines
+
+
+def judged(name: str, lines: list[dict], count: int) -> dict:
+    """A row of the report: medians, what is made of them beside each bar, and whether all of it is reached."""
+    row = ROWS[name]
+    found: dict[str, list[dict]] = {who: [line for line in lines if line["who"] == who] for who in row.parties}
+    if any(len(each) < (1 if who in row.once else count) for who, each in found.items()):
+        return {"row": name, "met": False, "unfinished": {who: len(each) for who, each in found.items()}}
+    middle = {who: {key: statistics.median(line[key] for line in each) for key in each[0] if key not in ("losses", "who", "round", "code")} for who, each in found.items()}  # fmt: skip
+    apart = {who: max(abs(a / b - 1) for a, b in zip(each[0]["losses"], found[peer][0]["losses"], strict=True)) for who, each in found.items() if (peer := other(who, row)) in found}  # fmt: skip
+    figures = row.made(middle)
+    bars = {key: {"measured": figures[key], "gate": bar[0], "ambition": bar[1], "sign": bar[2]} for key, bar in row.bars.items()}
+    reached = all(reaches(bar["measured"], bar["gate"], bar["sign"]) for bar in bars.values())
+    equal = all(each <= EQUAL for each in apart.values())
+    return {
+        "row": name,
+        "bars": bars,
+        "met": reached and equal,
+        "equal": equal,
+        "losses_apart": apart,
+        "rounds": count,
+        "medians": middle,
+    }
+
+
+def other(who: str, row: Row) -> str:
+    """With whose losses a party's are compared."""
+    return "peft-dora" if who == "ours-dora" else "sft" if "sft" in row.parties else ""
+
+
+def reaches(measured: float, bar: float, sign: str) -> bool:
+    """Whether a figure is on the right side of its bar."""
+    return measured >= bar if sign == ">=" else measured <= bar
 
 
 def main() -> int:
-    """Measure and print; 0 when every bar is met."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rows", default=",".join(ROWS))
+    """Measure and print; 0 when every gate is reached."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rows", default=",".join(TABLE))
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--keep", type=Path, help="a folder for what was measured so far")
+    parser.add_argument("--minutes", type=float, default=1e6, help="begin no further process after so many minutes")
     parser.add_argument("--json", type=Path)
-    for hidden in ("--one", "--make"):
-        parser.add_argument(hidden, help=argparse.SUPPRESS)
-    parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
-    parser.add_argument("--steps", type=int, help=argparse.SUPPRESS)
     given = parser.parse_args()
-    if given.make:
-        material(given.folder, given.make)
-        return 0
-    if given.one:
-        print(json.dumps(one(given.folder, given.one, given.steps)))
-        return 0
-    report = []
-    for name in given.rows.split(","):
-        report.append(measure(name, given.rounds))
-        print(json.dumps(report[-1], indent=1), flush=True)
+    if (share := quiet.disturbed()) > quiet.LOUD:
+        sys.exit(f"Others use {share:.0%} of the processors. Nothing was measured. End them, and measure again.")
+    report, until = [], time.monotonic() + 60 * given.minutes
+    with tempfile.TemporaryDirectory() as place:
+        folder = given.keep or Path(place)
+        folder.mkdir(parents=True, exist_ok=True)
+        for name in given.rows.split(","):
+            lines = rounds(name, given.rounds, folder, until)
+            report.append({**judged(name, lines, given.rounds), "processor": quiet.processor()})
+            print(json.dumps(report[-1], indent=1), flush=True)
     if given.json:
         given.json.write_text(json.dumps(report, indent=1))
     return 0 if all(row["met"] for row in report) else 1

@@ -36,6 +36,7 @@ CONFIGS = {
     "270m": {"hidden_size": 640, "num_hidden_layers": 18, "intermediate_size": 2048},
     "1b": {"hidden_size": 1152, "num_hidden_layers": 26, "intermediate_size": 6912},
 }
+WORDS = {"num_attention_heads": 4, "num_key_value_heads": 1, "head_dim": 256, "vocab_size": 262_144, "max_position_embeddings": 32_768}
 
 
 @dataclass(frozen=True)
@@ -61,21 +62,26 @@ CASES = (
 
 
 def folder(model: str, place: Path) -> Path:
-    """A model folder: config as published, random weights, the practice model's words."""
+    """A model folder: config as published, random weights, the practice model's words.
+
+    It is made in a process of its own: what the system counts of a child begins with what its parent held when it was started.
+    """
+    made = place / model
+    if not (made / "tokenizer.json").is_file():
+        subprocess.run([sys.executable, __file__, "--make", model, str(made)], check=True)
+    return made
+
+
+def make(model: str, made: Path) -> None:
+    """Write such a folder."""
     import torch
     from transformers import Gemma3ForCausalLM, Gemma3TextConfig
 
-    made, practice = place / model, HERE / "assets" / "practice-model"
-    if not (made / "config.json").is_file():
-        config = Gemma3TextConfig(
-            **CONFIGS[model], num_attention_heads=4, num_key_value_heads=1, head_dim=256, vocab_size=262_144, max_position_embeddings=32_768
-        )
-        torch.set_default_dtype(torch.bfloat16)
-        Gemma3ForCausalLM(config).save_pretrained(made, max_shard_size="2GB")
-        torch.set_default_dtype(torch.float32)
-        for name in ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja"):
-            shutil.copy(practice / name, made / name)
-    return made
+    config = Gemma3TextConfig(**CONFIGS[model], **WORDS)
+    torch.set_default_dtype(torch.bfloat16)
+    Gemma3ForCausalLM(config).save_pretrained(made, max_shard_size="2GB")
+    for name in ("chat_template.jinja", "tokenizer_config.json", "tokenizer.json"):
+        shutil.copy(HERE / "assets" / "practice-model" / name, made / name)
 
 
 def order(studio: Studio, case: Case, place: Path) -> Path:
@@ -110,7 +116,7 @@ def measured(studio: Studio, job: Path) -> tuple[float, float]:
         raise SystemExit(f"The lesson ended badly: {(job / 'log.txt').read_text('utf-8')[-1500:]}")
     events = [json.loads(line) for line in (job / "events.jsonl").read_text("utf-8").splitlines()]
     steps = [event["at"] for event in events if event["kind"] == "step"]
-    return used.ru_maxrss * 1024.0, steps[1] - steps[0]
+    return used.ru_maxrss * (1.0 if sys.platform == "darwin" else 1024.0), steps[1] - steps[0]
 
 
 def run(case: Case, place: Path) -> dict[str, object]:
@@ -158,7 +164,11 @@ def main() -> int:
     parser.add_argument("--json", type=Path)
     parser.add_argument("--only", default="", help="practice, 270m, 1b, or numbers of cases, with commas")
     parser.add_argument("--models", type=Path, help="a folder in which random models are kept for the next time")
+    parser.add_argument("--make", nargs=2, metavar=("MODEL", "FOLDER"), help=argparse.SUPPRESS)
     given = parser.parse_args()
+    if given.make:
+        make(given.make[0], Path(given.make[1]))
+        return 0
     with tempfile.TemporaryDirectory() as scratch:
         found = list(results({name for name in given.only.split(",") if name}, given.models or Path(scratch)))
     if given.json:

@@ -1,4 +1,4 @@
-"""A real short lesson on the practice model, seen through the window: while it runs, after a reload, and beside an earlier one."""
+"""Real short lessons on the practice model, seen through the window: while one runs, rests and goes on, after a reload, and beside an earlier one."""
 
 import json
 import re
@@ -48,34 +48,44 @@ def earlier_lesson(library, who):
     library.write_json(folder / "child.json", {"pid": 1, "born": 1.0})
 
 
-@pytest.fixture
-def studio_with_nib(tmp_path):
-    """A studio with a character of twelve conversations, its own lines to try, and a lesson of yesterday."""
-    home = tmp_path / "home"
+@pytest.fixture(scope="module")
+def studio_with_two(tmp_path_factory):
+    """A studio with two characters of twelve conversations, each with lines to try; Nib has a lesson of yesterday."""
+    home = tmp_path_factory.mktemp("training") / "home"
     library = Library(home, PROJECT / "no-examples")
-    who = library.create(Persona("Nib", visitor="Mia", system="You are a small dog.", ink="plum", audition=LINES))
-    for n in range(12):
-        ask, say = TALKS[n % len(TALKS)]
-        library.add(who, f"Talk {n}", [Turn("a", "user", ask), Turn("b", "model", f"{say} That is {n}.")])
-    earlier_lesson(library, who)
+    for name in ("Nib", "Marlow"):
+        who = library.create(Persona(name, visitor="Mia", system="You are a small dog.", ink="plum", audition=LINES))
+        for n in range(12):
+            ask, say = TALKS[n % len(TALKS)]
+            library.add(who, f"Talk {n}", [Turn("a", "user", ask), Turn("b", "model", f"{say} That is {n}.")])
+        if name == "Nib":
+            earlier_lesson(library, who)
     library.close()
     running = Running(home).start()
     yield running
     running.end()
 
 
-def test_a_lesson_from_the_press_to_the_table(studio_with_nib, open_page, tmp_path):
-    page = open_page(studio_with_nib.url)
-    choose(page, "Nib")
+def opened(page, name):
+    """The room of a character."""
+    choose(page, name)
     open_tab(page, "Train")
-    room = page.locator("#train")
-    room.get_by_role("button", name="Teach Nib again").click()
-    room.get_by_role("button", name="Teach Nib", exact=True).click()
-    expect(room.get_by_role("heading", name=re.compile("Getting ready|Learning"))).to_be_visible(timeout=LONG)
+    return page.locator("#train")
 
-    page.reload()
-    choose(page, "Nib")
-    open_tab(page, "Train")
+
+def under_way(room, name):
+    """A lesson that has been begun with a press, and has taken its first steps."""
+    room.get_by_role("button", name=f"Teach {name}", exact=True).click()
+    expect(room.get_by_role("heading", name=re.compile("Getting ready|Learning"))).to_be_visible(timeout=LONG)
+    expect(room.get_by_text("conversations a minute")).to_be_visible(timeout=LONG)
+
+
+def test_a_lesson_rests_goes_on_and_is_compared(studio_with_two, open_page, tmp_path):
+    page = open_page(studio_with_two.url)
+    room = opened(page, "Nib")
+    room.get_by_role("button", name="Teach Nib again").click()
+    under_way(room, "Nib")
+    rest_and_go_on(page, room)
     expect(room.locator(".curve .kept")).to_have_attribute("d", re.compile("L"), timeout=LONG)
     expect(room.get_by_role("heading", name=re.compile("Finished"))).to_be_visible(timeout=LONG)
     expect(room.locator(".read b")).to_have_text(re.compile(r"Learned\.|Hardly anything learned\.|Starting to memorise\.|Unsteady\."))
@@ -85,6 +95,30 @@ def test_a_lesson_from_the_press_to_the_table(studio_with_nib, open_page, tmp_pa
     assert measure(page).wide <= 0
 
     rows = room.locator(".ps-runs-table tbody tr")
+    compare(room, rows)
+    frame = figures(page, rows, tmp_path / "metrics.csv")
+    assert list(frame["step"]) == list(range(len(frame))) and len(frame) > 5
+    assert frame["train_loss"][1:].notna().all() and frame["validation_loss"].notna().sum() >= 3
+    note_and_bin(room, rows)
+
+
+def rest_and_go_on(page, room):
+    """Pause in the middle, come back to a page that was loaded anew, and go on."""
+    room.get_by_role("button", name="Pause", exact=True).click()
+    expect(room.get_by_role("heading", name="Paused.")).to_be_visible(timeout=LONG)
+    page.reload()
+    opened(page, "Nib")
+    expect(room.get_by_role("heading", name="Paused.")).to_be_visible()
+    told = room.get_by_text(re.compile(r"waits for you, at step \d+ of \d+\."))
+    expect(told).to_be_visible()
+    step, steps = map(int, re.search(r"at step (\d+) of (\d+)", told.inner_text()).groups())
+    assert 0 < step < steps
+    room.get_by_role("button", name="Go on", exact=True).click()
+    expect(room.get_by_role("heading", name=re.compile("Getting ready|Learning"))).to_be_visible(timeout=LONG)
+
+
+def compare(room, rows):
+    """The recipe's differences in the table, two lessons' answers to the same line, and their curves."""
     expect(rows).to_have_count(2)
     expect(rows.first).to_contain_text("Passes 6")
     for n in range(2):
@@ -95,14 +129,18 @@ def test_a_lesson_from_the_press_to_the_table(studio_with_nib, open_page, tmp_pa
     expect(answers.nth(0)).not_to_be_empty()
     expect(room.locator(".ps-frame path.ps-line-0")).to_have_count(1)
 
+
+def figures(page, rows, file):
+    """metrics.csv of the newest lesson, as saved through the window."""
     rows.first.locator("summary").click()
     with page.expect_download() as kept:
         rows.first.get_by_role("link", name="Save all figures").click()
-    kept.value.save_as(tmp_path / "metrics.csv")
-    frame = pandas.read_csv(tmp_path / "metrics.csv")
-    assert list(frame["step"]) == list(range(len(frame))) and len(frame) > 5
-    assert frame["train_loss"][1:].notna().all() and frame["validation_loss"].notna().sum() >= 3
+    kept.value.save_as(file)
+    return pandas.read_csv(file)
 
+
+def note_and_bin(room, rows):
+    """A note stays, and a lesson comes back from the bin."""
     rows.first.get_by_role("textbox", name="Note").fill("The real one.")
     rows.first.get_by_role("textbox", name="Note").blur()
     rows.nth(1).locator("summary").click()
@@ -111,3 +149,15 @@ def test_a_lesson_from_the_press_to_the_table(studio_with_nib, open_page, tmp_pa
     room.get_by_role("button", name="Undo").click()
     expect(rows).to_have_count(2)
     expect(rows.first.locator("q")).to_have_text("The real one.")
+
+
+def test_a_lesson_that_is_stopped_keeps_what_it_learned(studio_with_two, open_page):
+    page = open_page(studio_with_two.url)
+    room = opened(page, "Marlow")
+    under_way(room, "Marlow")
+    expect(room.locator(".curve .kept")).to_have_attribute("d", re.compile("L.*L.*L"), timeout=LONG)  # better than the plain model by now
+    room.get_by_role("button", name="Stop and keep what is learned").click()
+    expect(room.get_by_role("heading", name="What was learned is kept.")).to_be_visible(timeout=LONG)
+    expect(room.get_by_role("button", name="Go on from here")).to_be_visible()
+    open_tab(page, "Chat")
+    expect(page.locator("#chat").get_by_text(re.compile("^learned .*12 conversations"))).to_be_visible()

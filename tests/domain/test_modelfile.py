@@ -1,6 +1,8 @@
 import unicodedata
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from studio.domain import gemma, modelfile
 from studio.domain.persona import Persona
@@ -63,10 +65,48 @@ def _unquoted(value):
 def test_what_a_writer_says_never_becomes_an_instruction(system):
     commands = read(card(system).render("biscuit-Q8_0.gguf"))
     names = [name for name, _ in commands]
-    assert names == ["FROM", "TEMPLATE", "SYSTEM", *["PARAMETER"] * 6]
+    assert names == ["FROM", "TEMPLATE", "SYSTEM", *["PARAMETER"] * 6, "LICENSE"]
     assert commands[0] == ("FROM", "./biscuit-Q8_0.gguf")
     assert dict(commands)["TEMPLATE"] == card("").template
     assert "evil" not in "".join(value for name, value in commands if name != "SYSTEM")
+
+
+# Words, marks and unprintable letters an instruction could be made of, in any order, and any text at all.
+PIECES = st.sampled_from(
+    [
+        '"',
+        '""',
+        '"""',
+        "\n",
+        "\r",
+        "FROM evil",
+        "ADAPTER evil",
+        "SYSTEM ",
+        "PARAMETER stop x",
+        " ",
+        "\\",
+        "\u200d",
+        "\ufeff",
+        "\x00",
+        "{{ end }}",
+        "x",
+    ]
+)
+
+
+WORDS = st.lists(PIECES, max_size=12).map("".join) | st.text(max_size=60)
+
+
+@settings(max_examples=400, deadline=None)
+@given(WORDS, WORDS, st.sampled_from([gemma.GEMMA2, gemma.GEMMA3, gemma.GEMMA4]))
+def test_no_text_at_all_becomes_an_instruction(name, system, dialect):
+    def others(commands):
+        return [pair for pair in commands if pair[0] not in ("SYSTEM", "LICENSE")]
+
+    made = modelfile.of(Persona(name, system=system), dialect, "gemma-3-1b", 32768)
+    commands = read(made.render("biscuit-Q8_0.gguf"))
+    assert others(commands) == others(read(card("x", dialect).render("biscuit-Q8_0.gguf")))
+    assert [sum(kind == wanted for kind, _ in commands) for wanted in ("SYSTEM", "LICENSE")] == [bool(made.system), 1]
 
 
 def test_an_ordinary_scene_is_kept_to_the_letter():

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from studio.domain import architecture, catalogue, certificate, order, sizes
+from studio.domain import architecture, catalogue, certificate, examination, order, sizes
 from studio.domain.certificate import Answer
 from studio.domain.errors import StudioError
 
@@ -35,6 +35,8 @@ G4B = {"model_type": "gemma3", "text_config": {"model_type": "gemma3_text", "hid
         {"name": "Biscuit"},
         {"persona": {}},
         {"prompts": [1]},
+        {"kept": [[{"role": "user"}]]},
+        {"file": "adapter", "adapter": None},
         {"model_path": ""},
     ],
 )
@@ -165,6 +167,16 @@ def test_sizes_are_those_of_published_files():
     assert sizes.in_words(11_200_000) == "11 MB"
 
 
+def test_small_kinds_of_small_models_are_advised_against_with_the_reason():
+    g1b = G270 | {"hidden_size": 1152, "intermediate_size": 6912, "num_hidden_layers": 26}
+    for config, saved in ((G270, "13% smaller"), (g1b, "25% smaller")):
+        words = sizes.advice(architecture.read(config), 262_144, "Q4_K_M")
+        assert words.startswith("Balanced is better here") and saved in words
+        assert sizes.advice(architecture.read(config), 262_144, "Q8_0") == ""
+    assert [sizes.advice(architecture.read(G4B), 262_144, kind) for kind in sizes.KINDS] == [""] * len(sizes.KINDS)
+    assert sizes.of_config(g1b)["Q4_K_M"] == pytest.approx(806e6, rel=0.01)  # as ggml-org/gemma-3-1b-it-GGUF
+
+
 def test_room_counts_the_exact_file_everything_is_measured_on():
     shape = architecture.read(G270)
     alone = sizes.room(shape, 262_144, "Q8_0", engine=False)
@@ -217,6 +229,6 @@ def test_a_file_that_runs_on_is_caught():
 
 
 def test_before_and_without_the_engine_nothing_is_claimed():
-    assert [check.ok for check in certificate.waiting()] == [None] * 5
-    rows = [certificate.check(n, certificate.NO_ENGINE, None).to_dict() for n in range(4)]
+    assert [check.ok for check in certificate.waiting()] == [None] * 7
+    rows = [check.to_dict() for check in examination.unchecked()]
     assert certificate.headline(rows) == "The file is made, but was not checked"

@@ -107,7 +107,7 @@ def child(folder: Path, processes: int = 1, *launch: str) -> subprocess.Popen:
         sys.executable,
         "-m",
         "accelerate.commands.launch",
-        "--multi_gpu",
+        *(() if "--use_fsdp" in launch else ("--multi_gpu",)),
         "--num_processes",
         str(processes),
         *usual,

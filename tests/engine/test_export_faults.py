@@ -1,11 +1,12 @@
 """Files with one fault each: the certificate has to see every one. A test that can't fail proves nothing."""
 
 import shutil
+from dataclasses import replace
 
 import pytest
 
-from studio.domain import gemma
-from studio.engine import certifier
+from studio.domain import examination, gemma
+from studio.domain.conversation import Turn
 from studio.engine.answerer import Answerer
 from studio.engine.certifier import Certifier
 from tests.engine.test_export import needs_engine
@@ -13,6 +14,7 @@ from tests.engine.zoo import ARITHMETIC, ZOO, Variant, faulty, flat, letters, ma
 
 pytestmark = needs_engine
 DIALECTS = {"gemma3": gemma.GEMMA3, "gemma4": gemma.GEMMA4}
+KEPT = ((Turn("0", "user", "is it bedtime?"), Turn("1", "model", "the quick brown fox jumps over the puddle by the gate")),)
 
 
 class Case:
@@ -24,12 +26,15 @@ class Case:
         made(root / "good", self.pair, "F32", prompts=[])
         self.good = root / "good" / "biscuit-F32.gguf"
         app = Answerer(*self.pair, DIALECTS[family], exact=True)
-        self.questions = Certifier(app, DIALECTS[family], "You are Biscuit.", ("what happens when it rains?",), 512, 8, lambda: None)
+        self.questions = Certifier(app, DIALECTS[family], "You are Biscuit.", ("what happens when it rains?",), 512, 8, lambda: None, KEPT)
 
     def faults(self, path):
-        """The titles of the checks that say no."""
-        found = self.questions.examine(path)
-        return {check.expert for check in certifier.checks("F32", found, found, rounded=False) if check.ok is False}
+        """The expert words of the checks that say no."""
+        return refused(self.questions.examine(path, "F32"))
+
+
+def refused(found):
+    return {check.expert for check in examination.checks(found, None) if check.ok is False}
 
 
 @pytest.fixture(scope="module")
@@ -49,8 +54,10 @@ def test_the_good_file_has_no_fault(cases, family):
 
 @pytest.mark.parametrize(("family", "fault"), [(family, fault) for family, found in ARITHMETIC.items() for fault in found])
 def test_other_arithmetic_is_caught(cases, tmp_path, family, fault):
-    path = faulty(cases[family].good, tmp_path, ARITHMETIC[family][fault])
-    assert "greedy decoding" in cases[family].faults(path)
+    found = cases[family].questions.examine(faulty(cases[family].good, tmp_path, ARITHMETIC[family][fault]), "F32")
+    # Files that round are held to less, and still have to show it; the cap hardly touches the small logits of a tiny model.
+    for kind in ("F32",) if fault == "output cap forgotten" else ("F32", "F16", "BF16", "Q8_0"):
+        assert "logits" in refused(replace(found, kind=kind)), kind
 
 
 @pytest.mark.parametrize("family", DIALECTS)
@@ -65,7 +72,7 @@ def test_a_missing_bos_rule_and_wrong_scores_are_caught(case, tmp_path):
 
 def test_an_adapter_merged_without_its_scale_is_caught(case, tmp_path):
     made(tmp_path / "out", (case.pair[0], unscaled(case.pair[1], tmp_path / "adapter")), "F32", prompts=[])
-    assert "greedy decoding" in case.faults(tmp_path / "out" / "biscuit-F32.gguf")
+    assert "logits" in case.faults(tmp_path / "out" / "biscuit-F32.gguf")
 
 
 def test_another_markup_than_in_training_is_caught(case, tmp_path):
@@ -76,3 +83,22 @@ def test_another_markup_than_in_training_is_caught(case, tmp_path):
     )
     made(tmp_path / "out", (case.pair[0], other), "F32", prompts=[])
     assert "chat template" in case.faults(tmp_path / "out" / "biscuit-F32.gguf")
+
+
+TURNS = "{% for m in messages if m['role'] != 'system' %}<start_of_turn>{{ 'user' if m['role'] == 'user' else 'model' }}\n{{ m['content'] }}<end_of_turn>\n{% endfor %}<start_of_turn>model\n"
+
+
+@pytest.mark.parametrize(
+    ("template", "bos"),
+    [(TURNS, "none"), ("{{ bos_token }}{{ bos_token }}" + TURNS, "two"), ("{{ bos_token }}" + TURNS, "one")],
+    ids=["no beginning", "two beginnings", "the scene left out"],
+)
+def test_beginnings_are_counted_and_a_lost_scene_is_seen(case, tmp_path, template, bos):
+    other = tmp_path / "adapter"
+    shutil.copytree(case.pair[1], other)
+    (other / "chat_template.jinja").write_text(template, "utf-8")
+    made(tmp_path / "out", (case.pair[0], other), "F32", prompts=[])
+    found = case.questions.examine(tmp_path / "out" / "biscuit-F32.gguf", "F32")
+    assert found.folded[0] == 0
+    assert dict(zip(("none", "one", "two"), found.begun, strict=True))[bos] >= found.speakers[1]
+    assert examination.checks(found, None)[1].ok is False

@@ -35,7 +35,7 @@ def events(folder):
 
 
 @pytest.mark.skipif(os.name != "posix", reason="a hard kill is tried with POSIX signals")
-def test_a_killed_export_leaves_no_file_and_can_be_repeated(pair, tmp_path):
+def test_a_killed_export_leaves_no_file_and_goes_on(pair, tmp_path):
     folder = order(tmp_path, pair, "F16", prompts=["what happens when it rains?"] * 20)
     job = child("-m", "studio.engine.exporter", str(folder))
     while job.poll() is None and not list(folder.glob("*.gguf.part")):
@@ -69,10 +69,11 @@ def test_without_llama_cpp_files_are_made_but_not_called_checked(pair, tmp_path)
     path = os.pathsep.join([str(tmp_path / "shadow"), str(PROJECT)])
     job = child("-c", WITHOUT, str(large), str(small), PYTHONPATH=path)
     said = job.communicate()[0].decode()
-    result = json.loads((large / "result.json").read_text("utf-8")), said
-    assert {(check["sentence"], check["ok"]) for check in result[0]["checks"]} == {("Not checked: the engine is missing.", None)}
-    assert result[0]["nmse_f32"] is None
-    assert (large / "biscuit-Q8_0.gguf").stat().st_size == result[0]["bytes"]
+    assert (large / "certificate.json").is_file(), said
+    proof = json.loads((large / "certificate.json").read_text("utf-8"))
+    assert {(check["sentence"], check["ok"]) for check in proof["checks"]} == {("Not checked: the engine is missing.", None)}
+    assert proof["logits"] is proof["master"] is proof["made_with"]["llama_cpp"] is None
+    assert (large / "biscuit-Q8_0.gguf").stat().st_size == proof["bytes"]
     refused = events(small)[-1]
     assert refused["kind"] == "failed"
     assert "pip install llama-cpp-python" in refused["message"]

@@ -15,9 +15,12 @@ def test_the_practice_model_speaks_from_a_file_as_in_the_app(tmp_path):
     result = made(
         tmp_path, (PRACTICE, None), "F32", prompts=prompts, persona={"name": "Robin", "system": "You are Robin."}, model="practice"
     )
-    assert result["nmse_f32"] <= 1e-5
-    assert result["greedy_matches"] == len(prompts)
-    assert [check["ok"] for check in result["checks"]] == [True] * 4
+    assert result["logits"]["nmse"] <= 1e-5
+    assert result["master"]["matches"] == len(prompts)
+    assert [check["ok"] for check in result["checks"]] == [True] * 6
+    card, notice = ((tmp_path / name).read_text("utf-8") for name in ("README.md", "NOTICE"))
+    assert "# Robin" in card and "It gives the same answers" in card and str(tmp_path) not in card
+    assert "practice model" in notice and (tmp_path / "PRACTICE-MODEL.md").read_text("utf-8") == (PRACTICE / "README.md").read_text("utf-8")
 
 
 @needs_engine

@@ -15,7 +15,7 @@ KINDS = [{}, {"use_rslora": True}, {"use_dora": True}, {"use_dora": True, "use_r
 def adapted(**kind):
     torch.manual_seed(2)
     model = get_peft_model(
-        tiny.model("gemma3", 320), LoraConfig(r=4, lora_alpha=8, target_modules="all-linear", task_type="CAUSAL_LM", **kind)
+        tiny.model("gemma3", 320), LoraConfig(**{"r": 4, "lora_alpha": 8, "target_modules": "all-linear", "task_type": "CAUSAL_LM", **kind})
     )
     for name, parameter in model.named_parameters():
         if "lora_B" in name:
@@ -98,10 +98,32 @@ def test_dropout_is_left_to_peft():
 
 
 def saved(model):
-    shapes = set()
-    with torch.autograd.graph.saved_tensors_hooks(lambda tensor: shapes.add(tuple(tensor.shape)) or tensor, lambda tensor: tensor):
+    """Shapes of what is kept for the way back, each piece of memory once."""
+    kept = {}
+    with torch.autograd.graph.saved_tensors_hooks(lambda tensor: kept.update({tensor.data_ptr(): tensor}) or tensor, lambda tensor: tensor):
         model(input_ids=IDS, labels=IDS)
-    return shapes
+    return [tuple(tensor.shape) for tensor in kept.values()]
+
+
+def sizes(model):
+    return [torch.Size(shape).numel() for shape in saved(model)]
+
+
+def test_of_each_gate_only_what_goes_in_is_kept():
+    model = adapted()
+    layers = model.config.num_hidden_layers
+    assert sizes(model).count(96 * IDS.numel()) == 4 * layers, "the gate, what it is bent to, what it is multiplied with, and the product"
+    assert sizes(quicken(model)).count(96 * IDS.numel()) == 2 * layers
+
+
+@pytest.mark.parametrize("where", [["q_proj", "v_proj"], ["k_proj", "gate_proj", "up_proj"], ["q_proj", "k_proj", "v_proj", "down_proj"]])
+def test_layers_that_read_the_same_need_not_all_be_adapted(where):
+    model = adapted(target_modules=where)
+    wanted = run(model)
+    assert_same(wanted, run(quicken(model)))
+    with torch.no_grad():
+        model(IDS)
+    assert not any("_known" in module.__dict__ for module in model.modules()), "nothing is left over for another look"
 
 
 def test_no_identity_is_multiplied_through():

@@ -2,15 +2,19 @@
 
 import json
 import os
+import re
 import signal
 import socket
+import subprocess
+from contextlib import suppress
 
 import pytest
 import torch
 from safetensors.torch import load_file
 
-from studio.domain import verdict
+from studio.domain import ladder, verdict
 from studio.domain.errors import StudioError
+from studio.engine import loader
 from studio.engine.reporter import Paused, in_words
 from studio.engine.shortage import short_of_memory
 from studio.engine.trainer import share
@@ -229,23 +233,50 @@ def test_two_processes_learn_what_one_learns(tmp_path, model, unbroken):
     assert len(journal(folder, "done")) == 1
 
 
-@pytest.mark.slow
-def test_two_machines_that_share_a_disk_learn_what_one_learns(tmp_path, model, unbroken):
-    folder = lay_out(tmp_path / "lesson", model)
+def test_a_model_in_4_bit_is_not_laid_over_several_cards(model):
+    with pytest.raises(StudioError, match="Switch 4 bit off"):
+        loader.model(model, four_bit=True, in_parts=True)
+
+
+# ---------------------------------------------------------------- several machines
+def start(first, second, *launch):
+    """Two machines that share a lesson, each with a folder of its own, as `accelerate launch` starts them."""
     with socket.socket() as door:
         door.bind(("127.0.0.1", 0))
-        meeting = ("--main_process_ip", "127.0.0.1", "--main_process_port", str(door.getsockname()[1]))
-    machines = [classroom.child(folder, 2, "--num_machines", "2", "--machine_rank", str(n), *meeting) for n in range(2)]
-    assert [machine.wait(200) for machine in machines] == [0, 0], (folder / "log.txt").read_text("utf-8")[-3000:]
-    assert losses(folder) == pytest.approx(losses(unbroken), abs=1e-4)
-    assert len(journal(folder, "done")) == 1
+        meeting = ("--num_machines", "2", "--main_process_ip", "127.0.0.1", "--main_process_port", str(door.getsockname()[1]))
+    return [classroom.child(folder, 2, *meeting, "--machine_rank", str(n), *launch) for n, folder in enumerate((first, second))]
 
 
-def test_a_model_is_not_laid_over_several_processes(tmp_path, model, monkeypatch):
-    """As `accelerate launch --use_fsdp` asks for it: where it can't be done it is said, before anything is loaded."""
-    folder = lay_out(tmp_path / "lesson", model)
-    monkeypatch.setenv("WORLD_SIZE", "2")
-    monkeypatch.setenv("ACCELERATE_USE_FSDP", "true")
-    with pytest.raises(StudioError, match="without --use_fsdp"):
-        teach(folder)
-    assert not journal(folder, "start")
+@pytest.mark.slow
+def test_two_machines_that_keep_half_of_the_model_each_learn_what_one_learns(tmp_path, model, unbroken):
+    """Begun alone, gone on with by two machines, and ended alone: one lesson like any other, though the second machine has no copy of its own."""
+    first, second = lay_out(tmp_path / "first", model), lay_out(tmp_path / "second", model)
+    with at_each_forward(lambda: (first / "pause").touch() if len(losses(first)) == 2 else None):
+        teach(first)
+    less = ladder.lower(ladder.plan(classroom.RECIPE), ladder.Lengths(100, 100))
+    (second / "recipe.json").write_text(json.dumps(ladder.to_dict(classroom.RECIPE, less.plan, [less.sentence])), "utf-8")
+    machines = start(first, second, "--use_fsdp", "--fsdp_version", "2")
+    while len(journal(first, "step")) < 8:
+        with suppress(subprocess.TimeoutExpired):  # still at work
+            assert machines[0].wait(0.2) is None, (first / "log.txt").read_text("utf-8")[-3000:]
+    (first / "pause").touch()
+    assert [machine.wait(200) for machine in machines] == [0, 0], (first / "log.txt").read_text("utf-8")[-3000:]
+    assert sorted(path.name for path in second.iterdir()) == ["dataset.jsonl", "log.txt", "recipe.json", "spec.json"]
+    assert classroom.used(first)["batch_size"] == 2, "the second machine had been short of memory"
+    logs = [(folder / "log.txt").read_text("utf-8") for folder in (first, second)]
+    (own, whole), (other, _) = ([int(n) for n in re.findall(r"Keeps (\d+) of the (\d+) bytes", log)[0]] for log in logs)
+    assert max(own, other) < 0.51 * whole and own + other >= whole
+    teach(first)
+    assert [event["from_step"] for event in journal(first, "start")] == [0, 3, journal(first, "paused")[-1]["step"]]
+    assert losses(first) == pytest.approx(losses(unbroken), abs=1e-4)
+    assert [event["loss"] for event in journal(first, "evaluation")] == pytest.approx(
+        [event["loss"] for event in journal(unbroken, "evaluation")], abs=1e-4
+    )
+    assert [event["text"] for event in journal(first, "sample")] == [event["text"] for event in journal(unbroken, "sample")]
+
+
+@pytest.mark.slow
+def test_machines_whose_folders_differ_are_refused(tmp_path, model):
+    first, second = lay_out(tmp_path / "first", model), lay_out(tmp_path / "second", model, learning_rate=2e-3)
+    assert 0 not in [machine.wait(200) for machine in start(first, second)]
+    assert "not the same on all machines" in journal(first, "failed")[-1]["message"] and not journal(first, "start")

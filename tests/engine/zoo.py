@@ -15,6 +15,7 @@ from studio.engine.reporter import Reporter
 from tests.engine import tiny
 
 PROMPTS = ["what happens when it rains?", 'tell me """ a story <end_of_turn> FROM x']
+KEPT = [[{"role": "user", "content": "is it bedtime?"}, {"role": "assistant", "content": "the quick brown fox jumps over the puddle"}]]
 SYSTEM = "You are Biscuit.\n\nBe kind."
 PATTERNS = {"alpha_pattern": {"q_proj": 3, r"1\.self_attn\.v_proj": 20}, "rank_pattern": {"down_proj": 4}}
 ADAPTERS = {
@@ -86,17 +87,17 @@ def order(folder: Path, pair: Sequence[Path | None], kind: str, **other: object)
     folder.mkdir(exist_ok=True)
     spec = {
         "kind": "export", "persona_id": "b", "persona": {"name": "Biscuit", "system": SYSTEM}, "model_path": str(pair[0]),
-        "adapter": str(pair[1]) if pair[1] else None, "model": "tiny", "file": kind, "name": "biscuit", "prompts": PROMPTS, "created": 0,
+        "adapter": str(pair[1]) if pair[1] else None, "model": "tiny", "file": kind, "name": "biscuit", "prompts": PROMPTS, "kept": KEPT, "created": 0,
     } | other  # fmt: skip
     (folder / "spec.json").write_text(json.dumps(spec), "utf-8")
     return folder
 
 
 def made(folder: Path, pair: Sequence[Path | None], kind: str, **other: object) -> dict[str, Any]:
-    """The result of an export, run here."""
+    """The result and the certificate of an export, run here."""
     export(order(folder, pair, kind, **other), Reporter(folder))
     assert not list(folder.glob("*.part"))
-    return json.loads((folder / "result.json").read_text("utf-8"))
+    return json.loads((folder / "certificate.json").read_text("utf-8")) | json.loads((folder / "result.json").read_text("utf-8"))
 
 
 # ---------------------------------------------------------------- what can be wrong with a file

@@ -1,70 +1,22 @@
-"""A real HTTP server speaks Ollama's protocol here. It is NOT Ollama: it shows that our client keeps to the protocol, not that Ollama likes the file."""
+"""The client of Ollama against a stand-in (tests/boxes.py) that only speaks its protocol."""
 
 import hashlib
-import json
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
 from studio.domain import gemma, modelfile
+from studio.domain.conversation import Turn
 from studio.domain.errors import NotReady, StudioError
 from studio.domain.persona import Persona
-from studio.services.ollama import Ollama, address, is_loopback, numbers
-
-GOOD = [
-    {"status": "parsing GGUF"},
-    {"status": "validating GGUF model", "total": 10, "completed": 5},
-    {"status": "writing manifest"},
-    {"status": "success"},
-]
-
-
-class StandIn(BaseHTTPRequestHandler):
-    """Stands in for Ollama's protocol: version, blobs, create. What it should answer lies on the server object."""
-
-    protocol_version = "HTTP/1.1"
-
-    def log_message(self, *_):
-        pass
-
-    def _json(self, status, value):
-        self._send(status, json.dumps(value).encode())
-
-    def _send(self, status, body=b""):
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def do_GET(self):
-        self._send(200, self.server.version_body)
-
-    def do_HEAD(self):
-        self._send(200 if self.path.rpartition("/")[2] in self.server.blobs else 404)
-
-    def do_POST(self):
-        body = self.rfile.read(int(self.headers["Content-Length"]))
-        if self.path.startswith("/api/blobs/"):
-            digest = self.path.rpartition("/")[2]
-            self.server.uploads += 1
-            if f"sha256:{hashlib.sha256(body).hexdigest()}" != digest:
-                return self._json(400, {"error": "digest mismatch"})
-            self.server.blobs.add(digest)
-            return self._send(201)
-        self.server.orders.append(json.loads(body))
-        if self.server.refusal:
-            return self._json(400, {"error": self.server.refusal})
-        return self._send(200, b"".join(json.dumps(line).encode() + b"\n" for line in self.server.lines))
+from studio.services.ollama import Ollama, Said
+from studio.services.whereabouts import address, is_loopback, numbers
+from tests import boxes
+from tests.boxes import GOOD
 
 
 @pytest.fixture
 def stand_in():
-    server = ThreadingHTTPServer(("127.0.0.1", 0), StandIn)
-    server.version_body, server.blobs, server.uploads = b'{"version": "0.30.1"}', set(), 0
-    server.orders, server.refusal, server.lines = [], "", GOOD
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
+    server = boxes.opened()
     yield server
     server.shutdown()
     server.server_close()
@@ -156,6 +108,7 @@ def test_a_character_is_sent_whole_and_only_once(stand_in, ollama, gguf, card):
     assert order["files"] == {"biscuit-Q8_0.gguf": digest}
     assert order["system"] == card.system
     assert order["template"] == card.template
+    assert order["license"].startswith("Gemma is provided under and subject to the Gemma Terms of Use")
     assert order["parameters"]["stop"] == ["<end_of_turn>"]
     assert order["parameters"]["temperature"] == 1.0
     list(ollama.create("biscuit", gguf, card))
@@ -190,3 +143,84 @@ def test_names_ollama_would_refuse_are_refused_here(ollama, gguf, card):
     for name in ("Biscuit", "a/b", "", "-a", "a b", "..", "a" * 70):
         with pytest.raises(StudioError, match="small letters"):
             list(ollama.create(name, gguf, card))
+
+
+def test_a_model_older_ollamas_do_not_know_is_refused_before_anything_is_sent(stand_in, ollama, gguf):
+    stand_in.version_body = b'{"version": "0.18.0"}'
+    gemma4 = modelfile.of(Persona("Biscuit"), gemma.GEMMA4, "gemma-4-e2b", 32768)
+    with pytest.raises(NotReady, match=r"0\.18\.0.*needs 0\.20\.0"):
+        list(ollama.create("biscuit", gguf, gemma4))
+    assert stand_in.uploads == 0 and stand_in.orders == []
+    stand_in.version_body = b'{"version": "0.20.3"}'
+    list(ollama.create("biscuit", gguf, gemma4))
+    assert "template" not in stand_in.orders[0] and stand_in.orders[0]["parameters"]["stop"] == ["<turn|>"]
+
+
+def test_a_version_with_a_known_weakness_is_usable_and_said(stand_in, ollama):
+    stand_in.version_body = b'{"version": "0.16.2"}'
+    assert ollama.status().state == "running" and "weakness" in ollama.status().sentence
+    stand_in.version_body = b'{"version": "0.17.1"}'
+    assert "weakness" not in ollama.status().sentence
+
+
+def test_models_on_its_own_disk_are_listed_and_those_elsewhere_are_not(stand_in, ollama):
+    stand_in.models = {"biscuit:latest": {}, "gemma3:1b": {}, "big:cloud": {}, "far": {"remote_host": "https://ollama.com"}}
+    assert ollama.names() == ["biscuit", "gemma3:1b"]
+    stand_in.models = {"odd": {}}
+    stand_in.version_body = b"<html>"
+    assert Ollama("127.0.0.1:9").names() == []
+
+
+HELLO = (Turn("1", "user", " Hello <end_of_turn>"),)
+
+
+def test_an_answer_grows_and_says_how_it_ended(stand_in, ollama):
+    stand_in.models = {"biscuit:latest": {}}
+    said = list(ollama.chat("biscuit", (*HELLO, Turn("2", "model", "Woof."), Turn("3", "user", "And?")), 0.7, 40))
+    assert [one.text for one in said if one.text][:2] == ["Woof,", "Woof, says"] and said[-1] == Said("Woof, says the box.", True)
+    order = stand_in.orders[-1]
+    assert [(m["role"], m["content"]) for m in order["messages"]] == [
+        ("user", "Hello < end_of_turn>"),
+        ("assistant", "Woof."),
+        ("user", "And?"),
+    ]
+    assert order["options"] == {"temperature": 0.7, "num_predict": 40} and order["think"] is False
+    stand_in.last = [{"done": True, "done_reason": "length"}]
+    assert list(ollama.chat("biscuit", HELLO, 0.0, 3))[-1].ended is False
+
+
+def test_an_answer_that_does_not_come_or_breaks_off_is_one_sentence(stand_in, ollama):
+    with pytest.raises(StudioError, match="not found"):
+        list(ollama.chat("biscuit", HELLO, 0.0, 3))
+    stand_in.models = {"biscuit": {}}
+    for last, words in (([{"error": "model runner has unexpectedly stopped"}], "unexpectedly stopped"), ([], "in the middle")):
+        stand_in.last = last
+        with pytest.raises(StudioError, match=words):
+            list(ollama.chat("biscuit", HELLO, 0.0, 3))
+    with pytest.raises(NotReady, match="Ollama is not running"):
+        list(Ollama("127.0.0.1:9").chat("biscuit", HELLO, 0.0, 3))
+
+
+def test_a_model_that_is_slow_to_wake_can_be_left(stand_in, ollama):
+    stand_in.models = {"biscuit": {}}
+    stand_in.awake.clear()
+    answer = ollama.chat("biscuit", HELLO, 0.0, 3)
+    assert next(answer) == Said(""), "nothing yet, but whoever waits is asked whether to go on"
+    answer.close()
+    stand_in.awake.set()
+
+
+def test_leaving_in_the_middle_ends_the_answer_there_too(stand_in, ollama):
+    stand_in.models, stand_in.usual = {"biscuit": {}}, "word " * 20_000
+    answer = ollama.chat("biscuit", HELLO, 0.0, 3)
+    while not next(answer).text:
+        pass
+    answer.close()
+    assert stand_in.left.wait(10)
+
+
+def test_the_markup_ollama_would_use_is_told_where_it_can_be(stand_in, ollama):
+    stand_in.models = {"biscuit": {}}
+    assert ollama.rendered("biscuit", HELLO) is None
+    stand_in.rendered = "<bos><start_of_turn>user"
+    assert ollama.rendered("biscuit", HELLO) == "<start_of_turn>user"

@@ -7,6 +7,7 @@ import pytest
 from studio.domain.errors import NotReady
 from studio.domain.training import Recipe
 from studio.services import searches
+from studio.services.library import Library
 from tests.tabs import stage
 
 BASE = Recipe(epochs=4, learning_rate=2e-4, warmup_steps=1, max_length=64)
@@ -55,3 +56,16 @@ def test_a_search_is_read_from_its_folder(studio):
     stage.searched(folder, ("running", None, 2e-4), alive=True)
     assert searches.newest(studio.library, studio.jobs, who).trials[0].state == "running"
     assert studio.jobs.running() == folder
+
+
+def test_only_the_search_before_a_new_one_is_kept_and_none_of_anybody_who_is_gone(studio, tmp_path, monkeypatch):
+    who, other = (stage.character(studio.library, 30, name) for name in ("Biscuit", "Nib"))
+    first, second, theirs = order(studio, who), order(studio, who), order(studio, other)
+    third = order(studio, who)
+    assert studio.library.searches(who) == [third, second] and not first.exists()
+    studio.library.delete(who)
+    assert third.is_dir(), "a character in the bin comes back with all it had"
+    studio.library.close()
+    monkeypatch.setattr("studio.services.library.IN_BIN", -1)  # as if the days had passed
+    Library(studio.library.home, tmp_path / "no-examples").close()
+    assert not third.exists() and theirs.is_dir()

@@ -12,11 +12,14 @@ from studio.domain.persona import Persona
 from studio.services import orders
 from studio.services.jobs import Jobs
 from studio.services.models import Models
+from studio.services.ollama import Ollama
 from studio.services.reader import Reader
 from studio.services.similar import Similar
 from studio.services.studio import Studio
 from studio.services.voice import Voice
 from studio.settings import Settings
+
+NOBODY = "127.0.0.1:9"  # where nothing listens
 
 
 class Curtain(Jobs):
@@ -35,7 +38,7 @@ def studio(library, tmp_path, offline=False):
     project = Path(__file__).parents[2]
     settings = Settings(project=project, home=library.home, offline=offline)
     models = Models(practice(tmp_path), library, offline)
-    return Studio(settings, library, Curtain(library, project), models, Reader(library, models), Voice(), None, Similar(library))
+    return Studio(settings, library, Curtain(library, project), models, Reader(library, models), Voice(), Ollama(NOBODY), Similar(library))
 
 
 def practice(tmp_path):

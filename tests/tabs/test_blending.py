@@ -6,7 +6,7 @@ from studio.domain.blend import Blend
 from studio.domain.errors import NotReady
 from studio.domain.persona import Persona
 from studio.services import blends
-from studio.tabs import blending, fits, form, past, room, several, train
+from studio.tabs import blending, chat, fits, form, past, room, several, train
 from tests.services.test_blends import voice
 from tests.services.test_sharing import character, taught
 from tests.tabs import stage
@@ -95,7 +95,7 @@ def test_nothing_is_kept_that_nobody_heard(studio, cast):
 
 def test_a_refusal_gives_the_button_back(studio, cast):
     folders = [voice(studio, cast[0]), voice(studio, cast[1], sizes=True)]
-    *_, last = blending.listen(studio, cast[0], [f.name for f in folders], "linear", 0, {}, 0.5, 0.5)
+    *_, last = blending.listen(studio, blending.Listener(), cast[0], [f.name for f in folders], "linear", 0, {}, 0.5, 0.5)
     assert last.listen["visible"] is True and last.stop["visible"] is False
     assert "DoRA" in last.note["value"]
 
@@ -109,3 +109,35 @@ def test_a_kept_blend_stands_in_the_table_as_what_it_is(studio, cast):
     first, second = past.listing(studio, past.Whose(persona=nib))["rows"]
     assert (first["id"], first["state"], first["steps"], first["loss"]) == (desk.kept, "blended", "–", "–")
     assert first["differs"].startswith("blend of Nib, ") and second["differs"] == "Nothing"
+
+
+def test_a_kept_blend_is_the_one_that_answers_in_chat_until_another_is_chosen(studio, cast):
+    nib, marlow = cast
+    folders = [voice(studio, who) for who in cast]
+    before = chat.visit(studio, nib, {}, "character", None, None, "")
+    assert before.partner["value"] == before.newest == folders[0].name
+    wanted = Blend(tuple(f.name for f in folders), (0.5, 0.5))
+    list(blends.mix(studio.library, studio.voice, nib, wanted))
+    kept = blending.keep(studio, nib, wanted.parents, "linear", {(f"blend:{nib}", "Hello!"): "Hi."}, 0.5, 0.5).kept
+    after = chat.visit(studio, nib, {}, "character", before.partner["value"], None, before.newest)
+    assert after.partner["value"] == after.newest == kept
+    assert chat.visit(studio, nib, {}, "character", folders[0].name, None, after.newest).partner["value"] == folders[0].name
+
+
+def test_another_character_finds_nothing_chosen_nothing_heard_and_nothing_to_keep(studio, cast):
+    nib, marlow = cast
+    for who in cast:
+        voice(studio, who)
+    desk = blending.arrive(studio, blending.Listener(), marlow)
+    assert desk.voices["value"] == [] and desk.heard == {} and desk.note["visible"] is False
+    assert desk.stage["visible"] is False and desk.keep["interactive"] is False
+    assert not any(getattr(desk, f"weight_{n}")["visible"] for n in range(1, 5))
+
+
+def test_what_is_still_being_said_does_not_reach_the_fold_of_another_character(studio, cast):
+    folders = [voice(studio, who) for who in cast]
+    listener = blending.Listener()
+    saying = blending.listen(studio, listener, cast[0], [f.name for f in folders], "linear", 0, {}, 0.5, 0.5)
+    assert next(saying).note["value"] == "Blending."
+    blending.arrive(studio, listener, cast[1])
+    assert list(saying) == [] and listener.persona == ""

@@ -3,8 +3,9 @@
 import pytest
 
 from studio.domain.catalogue import EMBEDDING
+from studio.domain.conversation import Turn
 from studio.domain.errors import StudioError
-from studio.domain.machine import Speed
+from studio.domain.machine import Machine, Speed
 from studio.domain.recipes import NAMED, SOURCES
 from studio.domain.training import Recipe
 from studio.services import cookbook, hardware
@@ -35,8 +36,14 @@ def test_the_panel_has_a_badge_for_each_way_and_times_once_measured(studio):
     who = stage.character(studio.library)
     drawn = fits.panel(studio, who, "gemma-3-270m", "balanced")
     assert drawn.count("<em ") == 3 and "a pass" not in drawn
+    assert "with short numbers (bf16)" in drawn
     measured(studio)
     assert "a pass" in fits.panel(studio, who, "gemma-3-270m", "balanced")
+
+
+def test_a_card_is_named_with_its_capability():
+    card = Machine("cuda", "A card", 16 * 10**9, 15 * 10**9, 8, False, 10**12, "7.5")
+    assert fits.where(card) == "graphics card, compute capability 7.5, not quick with short numbers (bf16)"
 
 
 def test_a_time_is_called_an_estimate_until_a_lesson_measured_it(studio):
@@ -72,3 +79,16 @@ def test_a_recipe_is_saved_handed_on_opened_and_started_from_a_past_lesson(studi
 
 def test_every_field_says_its_usual_value_in_its_sentence():
     assert all(any(word in sentence for word in ("Usually", "usual", "medium", "Any")) for _, _, sentence in expert.WORDS.values())
+
+
+def test_what_the_longest_length_would_cut_is_listed_by_title_before_the_start(studio):
+    who = stage.character(studio.library)
+    long = "so many words that no one counts them " * 12
+    studio.library.add(who, "The ${1+1} endless day", [Turn("a", "user", "And then?"), Turn("b", "model", long)])
+    told = form.cuts(studio, who, "practice", 64)
+    assert told["visible"] and told["value"].startswith(
+        "1 conversation is longer than 64 tokens, so the end is not learned: “The ${1+1} endless day” ("
+    )
+    assert form.cuts(studio, who, "practice", 128)["visible"] is False
+    assert form.cuts(studio, who, "gemma-3-1b", 64)["visible"] is False, "nobody counts with a model that is not here"
+    assert form.cut_words([(f"Talk {n}", 99) for n in range(14)], 64).count("“") == 12

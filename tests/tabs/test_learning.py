@@ -122,7 +122,7 @@ def test_a_paused_lesson_says_so_and_can_go_on(studio):
     who = stage.character(studio.library)
     stage.lesson(studio, who, *LEARNING, event("paused", step=30))
     shown = page(studio, who)
-    assert "<h1>Paused.</h1>" in shown["head"]["value"]
+    assert "<h1>Paused.</h1>" in shown["head"]["value"] and "Pass 7 of 8 waits for you, at step 30 of 40." in shown["head"]["value"]
     assert (shown["broken"]["visible"], shown["on"]["value"]) == (True, "Go on")
     assert shown["timer"]["active"] is False
 

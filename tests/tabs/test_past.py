@@ -10,6 +10,7 @@ from fastapi.testclient import TestClient
 from studio.tabs import continuing, earlier, past
 from tests.services.test_runs import DONE, RESULT, journal
 from tests.tabs import stage
+from tests.tabs.journals import page
 
 
 @pytest.fixture
@@ -91,10 +92,14 @@ def test_the_stamp_changes_when_a_lesson_gets_further(studio):
     assert earlier.stamp(studio, who) != before
 
 
-def test_going_on_with_all_starts_a_lesson_from_the_last_one(studio):
-    who, (_, other) = two(studio)
-    (other / "adapter_config.json").write_text("{}")
-    assert continuing.teach_all(studio, who) == ""
-    ((kind, folder),) = studio.jobs.started
-    assert kind == "train"
-    assert studio.library.read_json(folder / "spec.json", {})["continues"] == other.name
+def test_one_goes_on_from_the_newest_lesson_or_from_another_that_is_chosen(studio):
+    who, (better, other) = two(studio)
+    for folder in (better, other):
+        (folder / "adapter_config.json").write_text("{}")
+    offered = page(studio, who)["source"]
+    assert [value for _, value in offered["choices"]] == [other.name, better.name]
+    assert (offered["value"], offered["visible"]) == (other.name, True)
+    for source in (offered["value"], better.name):
+        assert continuing.teach_all(studio, who, source) == ""
+        kind, folder = studio.jobs.started[-1]
+        assert kind == "train" and studio.library.read_json(folder / "spec.json", {})["continues"] == source

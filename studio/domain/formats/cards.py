@@ -12,7 +12,7 @@ otherwise: outer spaces, empty lines of dialogue, <START>, {{macros}}, and lines
 import base64
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import PurePath
 from typing import Any
@@ -75,6 +75,12 @@ def card_for_others(persona: Persona, conversations: Sequence[Conversation]) -> 
     yield f"{before}{field}".encode()
     yield from (json.dumps(piece, ensure_ascii=False)[1:-1].encode() for piece in examples.pieces(conversations))
     yield after.encode()
+
+
+def card_charx(persona: Persona, conversations: Sequence[Conversation], assets: Sequence[Mapping[str, str]]) -> bytes:
+    """The `card.json` of a CHARX: a card V3 that names what lies beside it in the archive."""
+    fields = {**written(persona, conversations, ()), "assets": list(assets)}
+    return json.dumps(_v3(fields), ensure_ascii=False, indent=2).encode("utf-8", "surrogatepass")
 
 
 def card_v2_png(persona: Persona, conversations: Sequence[Conversation], picture: bytes = b"", greetings: Sequence[str] = ()) -> bytes:

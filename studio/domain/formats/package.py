@@ -6,6 +6,9 @@
                           and, where there are any, "flag", "shows" (statements), a turn's "others" (versions not learned), "drafted" and "drafts"
     portrait.png          the picture, to the byte; also .svg, .jpg or .webp; missing where there is none
     card.json             the same character as a card V3, for programs that read CHARX; the studio never reads it back
+    learned/              what the character learned, where it was taken along: adapter_model.safetensors, adapter_config.json, and of its lesson
+                          spec.json, dataset.jsonl, events.jsonl, result.json (services/parcel.py); only safetensors, never a pickle
+    papers/               what goes along with the file made of it: README.md, NOTICE, the licence, certificate.json; not read
 
 The entries stand in this order, stored as they are and dated 1 January 1980, so that one character gives the same bytes on every machine: a
 package that is brought in and taken out again equals itself to the byte. All text is UTF-8, and only "\\n" ends a line. What else stands in a
@@ -16,9 +19,9 @@ Source of the container: APPNOTE.TXT, https://pkware.cachefly.net/webdocs/casest
 
 import json
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from io import BytesIO
-from typing import Any
+from typing import IO, Any
 
 from studio.domain.conversation import Conversation, turn_id
 from studio.domain.errors import BadFile
@@ -29,6 +32,7 @@ from studio.domain.formats.source import Refused, Unreadable, mended, parsed, sh
 from studio.domain.formats.spoken import digest
 from studio.domain.persona import Persona
 
+LEARNED, PAPERS = "learned/", "papers/"
 MARK, SHEET, DIALOGUE, PORTRAIT, CARD = "package.json", "persona.json", "conversations.jsonl", "portrait", "card.json"
 ENDINGS = (".png", ".svg", ".jpg", ".webp")
 TITLE = "Persona package"
@@ -47,21 +51,32 @@ _MOST_NAMED = 20  # strange entries that are told of one by one
 
 def written(persona: Persona, conversations: Sequence[Conversation], picture: bytes = b"", ending: str = ".png") -> bytes:
     """The package of a character."""
-    entries = {
+    file = BytesIO()
+    pack(file, entries(persona, conversations, picture, ending))
+    return file.getvalue()
+
+
+def entries(
+    persona: Persona, conversations: Sequence[Conversation], picture: bytes = b"", ending: str = ".png"
+) -> dict[str, Iterable[bytes]]:
+    """What stands in a package, in its order, piece by piece."""
+    return {
         MARK: [_json({"format": KIND, "version": VERSION})],
         SHEET: [_json(persona.to_dict())],
         DIALOGUE: (f"{c.body()}\n".encode() for c in conversations),
         **({f"{PORTRAIT}{ending}": [picture]} if picture else {}),
         CARD: cards.card_for_others(persona, conversations),
     }
-    file = BytesIO()
+
+
+def pack(file: IO[bytes], inside: Mapping[str, Iterable[bytes]]) -> None:
+    """Write a zip that is the same on every machine."""
     with zipfile.ZipFile(file, "w") as archive:
-        for name, content in entries.items():
+        for name, content in inside.items():
             entry = zipfile.ZipInfo(name, _DATE)
             entry.create_system = 3  # else it would tell the system it was made on
-            with archive.open(entry, "w") as inside:
-                inside.writelines(content)
-    return file.getvalue()
+            with archive.open(entry, "w", force_zip64=name.endswith(".safetensors")) as opened:
+                opened.writelines(content)
 
 
 def recognises(data: bytes) -> bool:
@@ -158,7 +173,7 @@ def _portrait(name: str, archive: zipfile.ZipFile, names: Sequence[str], skipped
 
 def _strange(name: str, names: Sequence[str]) -> list[Skipped]:
     known = {MARK, *(entry for entry, _ in _MAPPING)}
-    strange = [entry for entry in names if entry not in known and not entry.endswith("/")]
+    strange = [entry for entry in names if entry not in known and not entry.endswith("/") and not entry.startswith((LEARNED, PAPERS))]
     told = [
         Skipped(
             f"{name}, {shown(entry) or 'a file without a name'}", "this studio does not know this part of a package.", "It was left out."

@@ -1,0 +1,97 @@
+"""Whether the quick training step learns what the plain one learns: without this no figure of speed counts.
+
+    python -m studio bench training-equal [--json FILE]
+
+Adapter gradients in fp32 against cross-entropy over full logits, conversation by conversation; the loss of each of 60 steps in bf16 against trl's
+`SFTTrainer` and transformers' `Trainer`; and the last loss of eight conversations learned by heart. The shape is a small Gemma 3 (six layers, 8192
+words), so that 60 steps of all three take a minute; the rows are Biscuit's conversations.
+"""
+
+import argparse
+import json
+import sys
+import tempfile
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(HERE))
+
+import torch  # noqa: E402
+from peft import PeftModel  # noqa: E402
+from transformers import AutoModelForCausalLM  # noqa: E402
+
+from studio.engine import core, packing  # noqa: E402
+from tests.benchmarks.shared import material, party  # noqa: E402
+
+TABLE = ("equal-gradients", "equal-losses", "equal-by-heart")
+PEERS = ("sft", "tuned")
+HEART, LOOKS = 8, 60  # conversations learned by heart, and how often they are looked at
+
+
+def gradients(folder: Path) -> float:
+    """The farthest gradient of any adapter matrix from the plain one, relative, for LoRA and DoRA in fp32."""
+    rows, worst = json.loads((folder / "rows.json").read_text("utf-8"))[:6], 0.0
+    for kind in ("lora", "dora"):
+        model = core.with_learned_loss(AutoModelForCausalLM.from_pretrained(folder / "model", dtype=torch.float32))
+        adapted = PeftModel.from_pretrained(model, folder / kind, is_trainable=True)
+        torch.manual_seed(1)
+        taught = {name: each for name, each in adapted.named_parameters() if each.requires_grad}
+        for name, each in taught.items():
+            if "lora_B" in name:
+                torch.nn.init.normal_(each, std=0.02)  # zeros would hide the gradient of the other half
+        total = torch.zeros(())
+        for row in rows:
+            logits = adapted(input_ids=torch.tensor([row["input_ids"]])).logits[0, :-1]
+            total = total + torch.nn.functional.cross_entropy(logits, torch.tensor(row["labels"][1:]), reduction="sum")
+        plain = torch.autograd.grad(total, list(taught.values()))
+        batch = core.collator(model, 0)(rows)
+        core.quicken(adapted)
+        with packing.packed(model):
+            ours = torch.autograd.grad(adapted(**batch, learned=True).loss, list(taught.values()))
+        worst = max(worst, *(float((one - other).norm() / other.norm()) for one, other in zip(ours, plain, strict=True)))
+    return worst
+
+
+def taught(folder: Path, who: str, rows: list[dict], steps: int, batch: int, rate: float) -> list[float]:
+    """The loss of each step of one party."""
+    trainer = party.build(folder, who, {"max_steps": steps, "per_device_train_batch_size": batch}, rows, rate)
+    trainer.train()
+    return [line["loss"] for line in trainer.state.log_history if "loss" in line]
+
+
+def losses(folder: Path) -> float:
+    """The farthest of our losses from a peer's, relative, over 60 steps."""
+    rows = json.loads((folder / "rows.json").read_text("utf-8"))
+    ours, *peers = (taught(folder, who, rows, 60, 4, 1e-3) for who in ("ours", *PEERS))
+    return max(abs(a / b - 1) for peer in peers for a, b in zip(ours, peer, strict=True))
+
+
+def by_heart(folder: Path) -> float:
+    """How far our last loss lies from a peer's, relative, after few conversations were looked at many times; also says that they were learned."""
+    rows = sorted(json.loads((folder / "rows.json").read_text("utf-8")), key=lambda row: len(row["input_ids"]))[:HEART]
+    ours, *peers = (taught(folder, who, rows, LOOKS, HEART, 1e-2) for who in ("ours", *PEERS))
+    if ours[-1] > 0.1 * ours[0]:
+        sys.exit(f"The conversations were not learned by heart: {ours[0]:.2f} became {ours[-1]:.2f}. The row says nothing.")
+    print(f"  learned by heart: {ours[0]:.3f} became {ours[-1]:.4f}, peers {[round(peer[-1], 4) for peer in peers]}", flush=True)
+    return max(abs(ours[-1] / peer[-1] - 1) for peer in peers)
+
+
+def main() -> int:
+    """Measure and print; 0 when every gate is reached."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--json", type=Path)
+    given, report = parser.parse_args(), []
+    with tempfile.TemporaryDirectory() as place:
+        material.make(Path(place), "small")
+        for name, found, bar in zip(TABLE, (gradients, losses, by_heart), (1e-4, 0.003, 0.01), strict=True):
+            measured = found(Path(place))
+            bars = {"relative": {"measured": measured, "gate": bar, "ambition": bar, "sign": "<="}}
+            report.append({"row": name, "bars": bars, "met": measured <= bar})
+            print(json.dumps(report[-1]), flush=True)
+    if given.json:
+        given.json.write_text(json.dumps(report, indent=1))
+    return 0 if all(row["met"] for row in report) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
