@@ -16,6 +16,7 @@ ALL = ("q", "k", "v", "o", "gate", "up", "down")
 ATTENTION = ALL[:4]
 
 TILES = {"cpu": 512 * 2048, "mps": 2048 * 16_384, "cuda": 2048 * 16_384}  # scores held at once
+LARGEST_TABLE = 1 << 25  # of one conversation, under all heads, that attention holds at once
 LOOKS = 1 << 19  # of one conversation, under all heads, that attention keeps
 TILE_BYTES = 14  # bytes a score takes: raw, in full numbers, and as what is multiplied again
 FOUR_BIT = 0.516  # bytes a weight takes in NF4 with double quantisation
@@ -138,7 +139,7 @@ def predict(shape: Shape, recipe: Recipe, machine: Machine, longest: int) -> Foo
         LIBRARIES[machine.kind],
         weights(shape, recipe, halves),
         learned * (8 + state + (2 if halves else 0)) + (dora_work(shape, recipe) if recipe.dora else 0),
-        HOLES[machine.kind] * tokens * (kept + looks(shape, recipe, halves, length)),
+        HOLES[machine.kind] * tokens * (kept + looks(shape, recipe, halves, length)) + passing(shape, machine, halves, length),
         scores(shape, machine, recipe.batch_size * max(1, length - 1), halves),
         learned * 4 + COPIES * learned * (4 + state),
     )
@@ -176,6 +177,12 @@ def looks(shape: Shape, recipe: Recipe, halves: bool, length: int) -> int:
     short = shape.heads * length * length <= LOOKS
     table = shape.heads * ((8 if halves else 12) if shape.eager else (2 if halves else 4) if short else 0)
     return (1 if recipe.four_bit else shape.layers) * length * table
+
+
+def passing(shape: Shape, machine: Machine, halves: bool, length: int) -> float:
+    """Bytes of who looks at whom in one conversation on a processor's way back: three tables at once, up to the length from which PyTorch's own does it."""
+    table = shape.heads * length * length
+    return 3 * table * (2 if halves else 4) if machine.kind == "cpu" and table <= LARGEST_TABLE else 0
 
 
 def dora_work(shape: Shape, recipe: Recipe) -> float:

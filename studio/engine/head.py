@@ -17,11 +17,11 @@ LARGE_TILE, LARGE_BLOCK = 16_384, 2048  # on a card, which wants much at once
 class _LearnedLoss(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, hidden: Tensor, weight: Tensor, labels: Tensor, softcap: float | None) -> Tensor:
-        block = BLOCK if hidden.device.type == "cpu" else LARGE_BLOCK
+        blocks = max(1, -(-len(labels) // (BLOCK if hidden.device.type == "cpu" else LARGE_BLOCK)))  # of one size: a short last one is slow
         with torch.autocast(hidden.device.type, enabled=False):
             parts = [
                 _block(rows, weight, wanted, softcap, ctx.needs_input_grad[0])
-                for rows, wanted in zip(hidden.to(weight.dtype).split(block), labels.split(block), strict=True)
+                for rows, wanted in zip(hidden.to(weight.dtype).chunk(blocks), labels.chunk(blocks), strict=True)
             ]
         if ctx.needs_input_grad[0]:
             ctx.save_for_backward(torch.cat([gradient for _, gradient in parts]).to(hidden.dtype))

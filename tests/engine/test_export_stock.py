@@ -223,13 +223,23 @@ def dictionary(package):
     }  # fmt: skip
 
 
+@pytest.fixture(scope="module")
+def texts(dictionary, tmp_path_factory):
+    """The certificate's own texts with the ids that the app would give them."""
+    path = tmp_path_factory.mktemp("words") / "tokenizer.json"
+    path.write_text(json.dumps(dictionary), "utf-8")
+    app = PreTrainedTokenizerFast(tokenizer_file=str(path))
+    return [(text, app(text, add_special_tokens=False)["input_ids"]) for text in certifier.corpus(SimpleNamespace(tokenizer=app), ())]
+
+
 @pytest.mark.parametrize("family", ["gemma3", "gemma4"])
-def test_gemmas_true_dictionary_gives_llama_cpps_own_ids(package, dictionary, tmp_path, family):
+def test_gemmas_true_dictionary_gives_llama_cpps_own_ids(package, dictionary, texts, tmp_path, family):
     """Through both our writers: the merges of Gemma 4, and the scored list of Gemma 1 to 3, whose dictionary has the same pieces."""
-    text = json.dumps(dictionary)
-    if family == "gemma3":
-        text = text.replace('"<|turn>"', '"<start_of_turn>"').replace('"<turn|>"', '"<end_of_turn>"')
-    (tmp_path / "tokenizer.json").write_text(text, "utf-8")
+
+    def marked(text):
+        return text.replace("<|turn>", "<start_of_turn>").replace("<turn|>", "<end_of_turn>") if family == "gemma3" else text
+
+    (tmp_path / "tokenizer.json").write_text(marked(json.dumps(dictionary)), "utf-8")
     made = GGUFWriter(tmp_path / "words.gguf", family)
     vocabulary.write(vocabulary.read(tmp_path, gemma.dialect_of(family)), made)
     made.write_header_to_file()
@@ -239,11 +249,10 @@ def test_gemmas_true_dictionary_gives_llama_cpps_own_ids(package, dictionary, tm
     vectors = package[0] / "models" / "ggml-vocab-gemma-4.gguf"
     given = vectors.with_name(vectors.name + ".inp").read_text("utf-8").split("\n__ggml_vocab_test__\n")
     wanted = [[int(n) for n in line.split()] for line in vectors.with_name(vectors.name + ".out").read_text("utf-8").split("\n")]
-    found = [words.tokenize(text.encode(), add_bos=False, special=False) for text in given]
-    assert len(given) > 40 and found == wanted[: len(given)]
-    own = PreTrainedTokenizerFast(tokenizer_file=str(tmp_path / "tokenizer.json"))
-    for text in certifier.corpus(SimpleNamespace(tokenizer=own), ()):
-        assert words.tokenize(text.encode(), add_bos=False, special=True) == own(text, add_special_tokens=False)["input_ids"], text
+    assert len(given) > 40
+    assert [words.tokenize(text.encode(), add_bos=False, special=False) for text in given] == wanted[: len(given)]
+    for text, ids in texts:
+        assert words.tokenize(marked(text).encode(), add_bos=False, special=True) == ids, text
 
 
 @pytest.mark.parametrize("system", ["You are Biscuit.\n\nBe kind.", ""])
