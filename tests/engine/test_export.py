@@ -51,8 +51,9 @@ def test_the_exact_file_computes_what_the_app_computes(models, variant, tmp_path
     ok = {check["title"]: check["ok"] for check in result["checks"]}
     assert list(ok) == [title for title, _ in certificate.TITLES[: certificate.OLLAMA]]
     assert ok.pop(certificate.TITLES[certificate.STOP][0]) in (True, None)  # random weights may never end an answer
+    assert ok.pop(certificate.TITLES[certificate.ANSWERS][0]) in (True, None)  # of two words that are equally likely rounding chooses
     assert set(ok.values()) == {True}
-    assert [(answer["prompt"], answer["file"]) for answer in result["answers"]] == [(a["prompt"], a["app"]) for a in result["answers"]]
+    assert len(result["answers"]) == len(prompts) and all(answer["file"] == answer["app"] or answer["tie"] for answer in result["answers"])
     assert hashlib.sha256((tmp_path / result["file"]).read_bytes()).hexdigest() == result["sha256"]
     assert (tmp_path / "biscuit-F32.gguf").stat().st_size == result["bytes"]
     assert "FROM ./biscuit-F32.gguf" in (tmp_path / "Modelfile").read_text("utf-8")
