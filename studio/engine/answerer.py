@@ -66,9 +66,9 @@ class Answerer:
     def answer(self, ids: Sequence[int], limit: int, guess: Sequence[int] = ()) -> tuple[list[int], bool]:
         """The likeliest continuation, at most `limit` tokens, and whether the character ended it by itself.
 
-        `guess`: an answer it may turn out to be. As far as it is, one look at the whole of it takes the place of a step for each token.
+        `guess`: an answer it may turn out to be. As far as it is, for a large model one look at the whole of it takes the place of a step for each token.
         """
-        said = self._agreed(ids, guess[:limit])
+        said = [] if self._exact else self._agreed(ids, guess[:limit])
         given, memory = torch.tensor([[*ids, *said]]), None
         while len(said) < limit:
             out = self._model(given, past_key_values=memory, use_cache=True, logits_to_keep=1)

@@ -132,6 +132,13 @@ def advice(models: Models, model_id: str, kind: sizes.FileKind) -> str:
     return sizes.advice(shape, shape.vocabulary, kind)
 
 
+def sweep(folder: Path) -> None:
+    """Remove the unfinished files of exports that were cut off, all but those in `folder`; for when nothing else is being made."""
+    for part in folder.parent.glob("*/*.gguf*.part"):
+        if part.parent != folder:
+            part.unlink(missing_ok=True)
+
+
 def want(library: Library, folder: Path) -> None:
     """Note that this export is to be sent to Ollama, so that a closed page or studio does not forget it."""
     library.write_json(folder / WANTED, {"at": time.time()})

@@ -214,6 +214,7 @@ def _start(studio: Studio, persona_id: str, lesson: str | None, file: sizes.Kind
         if not any(folder.glob("*.part")):  # an order that was refused leaves nothing behind, but what was begun stays
             shutil.rmtree(folder)
         raise
+    exports.sweep(folder)
     return folder
 
 

@@ -24,6 +24,7 @@ KINDS = {
     "gemma2": {"use_rslora": True},
     "gemma3": PATTERNS,
     "gemma3 with eyes": {"use_rslora": True, **PATTERNS},
+    "gemma4": {"use_rslora": True},
 }
 
 
@@ -39,7 +40,9 @@ def test_put_onto_its_model_it_speaks_as_peft_does(models, tmp_path, family):
     base, learned = models[family], tiny.adapter(tmp_path / "adapter", models[family], **KINDS[family])
     result = made(tmp_path / "out", (base, learned), "adapter", model="/home/mia/tiny")
     assert result["logits"]["nmse"] <= result["logits"]["limit"] == 1e-5
-    assert [check["ok"] for check in result["checks"] if check["expert"] != "stop token"] == [True] * 5
+    ok = {check["expert"]: check["ok"] for check in result["checks"]}
+    # Rounding may choose between words that were equally likely, and random weights may run on: None says so.
+    assert False not in (ok.pop("greedy decoding"), ok.pop("stop token")) and set(ok.values()) == {True}
     reader = GGUFReader(tmp_path / "out" / "biscuit-adapter.gguf")
     said = {key: field.contents() for key, field in reader.fields.items()}
     assert (said["general.type"], said["adapter.type"], said["adapter.lora.alpha"]) == ("adapter", "lora", 10.0)

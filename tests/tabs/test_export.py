@@ -16,6 +16,7 @@ import pytest
 from studio.domain import certificate
 from studio.domain.errors import Busy, NotReady, StudioError
 from studio.services import exports, orders
+from studio.services.jobs import Jobs
 from studio.services.ollama import Said
 from studio.tabs import export
 from tests.tabs import stage
@@ -424,3 +425,22 @@ def test_an_export_that_was_cut_off_is_gone_on_with(taught):
     assert orders.order_export(studio.library, adapter, "Q8_0", "biscuit") != begun
     (begun / "result.json").write_text("{}")
     assert orders.order_export(studio.library, adapter, "F16", "biscuit") != begun
+
+
+def test_what_a_cut_off_export_left_goes_when_another_kind_is_made(taught):
+    studio, who = taught
+    adapter = studio.library.adapters(who)[0]
+    begun = orders.order_export(studio.library, adapter, "F16", "biscuit")
+    left = [begun / "biscuit-F16.gguf.part", begun / "biscuit-F16.gguf.journal.part"]
+    for part in left:
+        part.write_bytes(b"half")
+    running = orders.order_export(studio.library, adapter, "Q8_0", "other")
+    journal(studio, running, {"kind": "phase", "at": 1.0}, alive=True)
+    with pytest.raises(Busy):
+        export.make(replace(studio, jobs=Jobs(studio.library, studio.settings.project)), who, None, "F16", "biscuit")
+    assert all(part.exists() for part in left), "refused, and what was begun is lost"
+    shutil.rmtree(running)
+    export.make(studio, who, None, "F16", "biscuit")
+    assert studio.jobs.started == [("export", begun)] and all(part.exists() for part in left)
+    export.make(studio, who, None, "Q8_0", "biscuit")
+    assert studio.jobs.started[1][1] != begun and not any(part.exists() for part in left)
