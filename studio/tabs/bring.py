@@ -76,6 +76,11 @@ def close(studio: Studio) -> Panel:
     return _closed()
 
 
+def put_away(studio: Studio) -> tuple[Any, ...]:
+    """`close` for a character just opened, without a word to the cast: told anything while it changes, it changes again."""
+    return _closed()[:-1]
+
+
 def look_at_files(studio: Studio, persona_id: str | None, files: list[str] | None) -> Panel:
     """What the chosen files hold."""
     if not files:
@@ -285,7 +290,7 @@ def build(studio: Studio, persona: gr.Radio) -> None:
     leave.click(bind(close, studio), None, outputs, **calm).success(
         None, js=focus("#write .ps-shelf > .ps-quiet.ps-wide", "#write .ps-drawer")
     )
-    persona.change(bind(close, studio), None, outputs, **calm)
+    persona.change(bind(put_away, studio), None, outputs[:-1], **calm)
     gr.on([files.upload, files.delete, files.clear], bind(look_at_files, studio), [persona, files], outputs, show_progress_on=files)
     folder.upload(bind(look_at_folder, studio), [persona, folder], outputs, show_progress_on=files)
     speaker.input(bind(take_for, studio), [persona, source, where, speaker], outputs, **calm)
