@@ -36,7 +36,9 @@ def test_without_a_card_its_measurement_says_so_and_nothing_is_called_wrong(tmp_
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     file = tmp_path / "card.json"
     assert cli.main(["bench", "training-card", "--json", str(file)]) == 0
-    assert json.loads(file.read_text("utf-8"))["skipped"].startswith("There is no NVIDIA card here, so nothing was measured.")
+    rows = json.loads(file.read_text("utf-8"))
+    assert [(row["row"], row["skipped"], row["met"]) for row in rows] == [("card-12b", True, False), ("card-4b", True, False)]
+    assert rows[0]["reason"].startswith("There is no NVIDIA card here, so nothing was measured.")
 
 
 @pytest.mark.slow
@@ -46,7 +48,7 @@ def test_the_measurement_for_cards_runs_the_same_way_with_a_tiny_shape_on_a_proc
     assert subprocess.run([sys.executable, str(program), *asked], check=False).returncode == 0
     [row] = json.loads(file.read_text("utf-8"))
     assert (row["steps"], row["tokens_a_step"], row["finite"], row["given_up"]) == (3, 256, True, [])
-    assert row["peer"]["finite"] and row["gigabytes"] > 0 and row["times_the_peer"] > 0
+    assert row["peer"]["finite"] and row["gigabytes"] > 0 and row["bars"]["x trl with peft"]["measured"] > 0
 
 
 REPORTING = """
@@ -70,9 +72,20 @@ def test_one_table_has_every_row_and_one_that_was_lost_is_not_met(tmp_path):
     assert lost.split() == ["lost", "ended", "with", "3", "before", "it", "NOT", "MET"]
 
 
-def test_the_training_rows_take_part():
+def test_every_row_there_is_takes_part_once():
     rows = [row for names in all_rows.tables(all_rows.HERE / "tests/benchmarks").values() for row in names]
-    assert {"train-270m", "train-1b", "memory-1b", "dora", "equal-losses"} <= set(rows) and len(rows) == len(set(rows))
+    assert {
+        "train-270m",
+        "train-1b",
+        "memory-1b",
+        "dora",
+        "equal-losses",
+        "start",
+        "first-token-270m",
+        "first-token-1b",
+        "card-12b",
+    } <= set(rows)
+    assert len(rows) == len(set(rows))
 
 
 def figures(who, rounds, speed, loss=12.5):

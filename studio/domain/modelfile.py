@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from studio.domain import catalogue, gemma
+from studio.domain import catalogue, gemma, licences
 from studio.domain.gemma import Dialect
 from studio.domain.persona import Persona
 
@@ -29,9 +29,10 @@ class Modelfile:
     stop: tuple[str, ...]
     parameters: Mapping[str, float | int]
     oldest: tuple[int, int, int] = (0, 6, 0)  # the first Ollama that knows this family
+    licence: str = ""  # the notice that has to go along; Ollama keeps it with the model
 
     def render(self, file: str, adapter: str = "") -> str:
-        """The text of a Modelfile for a GGUF file beside it, with an adapter file put onto that. Nothing in `system` can become an instruction."""
+        """The text of a Modelfile for a GGUF file beside it, with an adapter file put onto that. No word of a person can become an instruction."""
         lines = [f"FROM ./{file}", *([f"ADAPTER ./{adapter}"] if adapter else [])]
         if self.template:
             lines.append(f'TEMPLATE """{self.template}"""')
@@ -39,6 +40,8 @@ class Modelfile:
             lines.append(f'SYSTEM """{_quoted(self.system)}"""')
         lines += [f'PARAMETER stop "{mark}"' for mark in self.stop]
         lines += [f"PARAMETER {name} {value}" for name, value in self.parameters.items()]
+        if self.licence:
+            lines.append(f'LICENSE """{_quoted(self.licence)}"""')
         return "\n".join(lines) + "\n"
 
 
@@ -55,15 +58,15 @@ def of(persona: Persona, dialect: Dialect, model: str, context: int) -> Modelfil
     }
     template = _FOLDED.replace("START", dialect.start).replace("END", dialect.end) if dialect.folds_system else ""
     # Ollama lays out Gemma 4 by itself: which of its ways, it tells from the size of the model.
-    return Modelfile(gemma.plain(persona.system), template, (dialect.end,), parameters, (0, 6, 0) if dialect.folds_system else (0, 20, 0))
+    oldest = (0, 6, 0) if dialect.folds_system else (0, 20, 0)
+    licence = licences.of(model, dialect.folds_system).notice(persona.name, licences.base_name(model)[0])
+    return Modelfile(gemma.plain(persona.system), template, (dialect.end,), parameters, oldest, licence)
 
 
 def recipe(name: str, thinks: bool) -> tuple[str, str]:
     """The two lines for a terminal that make a character of its Modelfile, and talk with it. `thinks`: its family (Gemma 4) thinks aloud unless told."""
-    return (
-        f"ollama create {name} -f Modelfile",
-        f"ollama run {name}{' --think=false' if thinks else ''}",
-    )  # no character has learned to think
+    quietly = " --think=false" if thinks else ""  # no character has learned to think
+    return f"ollama create {name} -f Modelfile", f"ollama run {name}{quietly}"
 
 
 def _quoted(text: str) -> str:

@@ -208,14 +208,22 @@ def plan_of(name: str, model: Path, adapter: Path | None) -> tuple[Plan, gemma.D
     """Everything about the file but its weights; raises StudioError where a file can't be made of this model."""
     shape = architecture.read(_config(model))
     words = vocabulary.read(model, gemma.dialect_of(shape.family))
-    return Plan(name, shape, words, template(model, adapter)), loader.dialect(model, loader.tokenizer(model))
+    dialect, own = markup(model)
+    return Plan(name, shape, words, template(own, adapter)), dialect
 
 
-def template(model: Path, adapter: Path | None) -> str:
-    """The markup the character was trained with: what lies beside what it learned, else what the studio trains this model with."""
+def markup(model: Path) -> tuple[gemma.Dialect, str | None]:
+    """The markup the studio trains this model with; raises StudioError where its folder does not say."""
+    try:
+        return loader.markup(model)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise BadFile(f"How the model marks up a talk can't be read ({error}). What was learned is safe. Fetch the model again.") from error
+
+
+def template(given: str | None, adapter: Path | None) -> str:
+    """The markup the character was trained with: what lies beside what it learned, else that of the model."""
     if adapter is not None and (adapter / "chat_template.jinja").exists():
         return (adapter / "chat_template.jinja").read_text("utf-8")
-    given = loader.tokenizer(model).chat_template
     if not isinstance(given, str):
         raise BadFile(
             "The model's folder does not say how a talk is marked up (chat_template.jinja). What was learned is safe. Fetch the model again."

@@ -18,12 +18,11 @@ from typing import Any
 import torch
 from peft.utils.other import get_pattern_key
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file
 
 from studio.domain.errors import BadFile, StudioError
 from studio.domain.tensors import plain_name
 
-BLOCK = 16 * 1024 * 1024  # bytes of float32 rows held at once
+BLOCK = 8 * 1024 * 1024  # bytes of float32 rows held at once
 _LEARNED = re.compile(r"^(?:base_model\.model\.)?(?P<module>.+)\.(?P<part>lora_A|lora_B|lora_magnitude_vector)(?:\.weight)?$")
 _FLOATS = {"F32", "F16", "BF16"}
 # Fields of an adapter_config.json that change the model in ways the formulas above don't cover.
@@ -50,30 +49,61 @@ class Delta:
         return merged * (self.magnitude[part] / torch.linalg.norm(merged, dim=1))[:, None]
 
 
-def deltas(folder: Path | None) -> dict[str, Delta]:
+def deltas(folder: Path) -> dict[str, Delta]:
     """Name of a module in a text-only model -> what was learned for it; raises StudioError for adapters whose arithmetic is another."""
-    return {_text_name(module): delta for module, delta in learned(folder).items()} if folder else {}
+    return {_text_name(module): delta for module, delta in learned(folder).items()}
 
 
 def learned(folder: Path) -> dict[str, Delta]:
     """Name of a module as the adapter has it -> what was learned for it; raises StudioError as `deltas` does."""
-    try:
-        config = json.loads((folder / "adapter_config.json").read_text("utf-8"))
-        weights = load_file(folder / "adapter_model.safetensors")
-    except (OSError, ValueError, SafetensorError) as error:
-        raise BadFile(
-            f"What the character learned can't be read ({error}). The conversations are safe. Train again, then export."
-        ) from error
-    _check(config)
-    parts: dict[str, dict[str, torch.Tensor]] = {}
-    for name, weight in weights.items():
-        match = _LEARNED.match(name)
-        if not match:
-            raise StudioError(
-                f"The character learned something the file can't keep ({name}). The conversations are safe. Train again with the studio's own recipe."
-            )
-        parts.setdefault(match["module"], {})[match["part"]] = weight.float()
-    return {module: _delta(module, found, config) for module, found in parts.items()}
+    with Lesson(folder) as lesson:
+        return {module: lesson.delta(module) for module in lesson.modules}
+
+
+class Lesson:
+    """An open adapter, from which what was learned is read matrix by matrix. Use it in a `with`; raises StudioError where its arithmetic is another."""
+
+    def __init__(self, folder: Path) -> None:
+        try:
+            self._config = json.loads((folder / "adapter_config.json").read_text("utf-8"))
+            self._file = safe_open(folder / "adapter_model.safetensors", "pt")
+        except (OSError, ValueError, SafetensorError) as error:
+            raise BadFile(
+                f"What the character learned can't be read ({error}). The conversations are safe. Train again, then export."
+            ) from error
+        _check(self._config)
+        self.modules: dict[str, dict[str, str]] = {}  # module -> part of its delta -> name in the file
+        for name in self._file.keys():  # noqa: SIM118 (not a dict)
+            match = _LEARNED.match(name)
+            if not match:
+                raise StudioError(
+                    f"The character learned something the file can't keep ({name}). The conversations are safe. Train again with the studio's own recipe."
+                )
+            self.modules.setdefault(match["module"], {})[match["part"]] = name
+        for module, parts in self.modules.items():
+            if not {"lora_A", "lora_B", *(["lora_magnitude_vector"] if self._config.get("use_dora") else [])} <= set(parts):
+                raise BadFile(f"What the character learned is incomplete ({module}). The conversations are safe. Train again, then export.")
+
+    def __enter__(self) -> "Lesson":
+        self._file.__enter__()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._file.__exit__(kind, error, trace)
+
+    def shape(self, module: str) -> tuple[int, int]:
+        """(rows, columns) of the matrix it was learned for."""
+        parts = self.modules[module]
+        return self._file.get_slice(parts["lora_B"]).get_shape()[0], self._file.get_slice(parts["lora_A"]).get_shape()[1]
+
+    def delta(self, module: str) -> Delta:
+        """What was learned for a module."""
+        found = {part: self._file.get_tensor(name).float() for part, name in self.modules[module].items()}
+        rank = found["lora_A"].shape[0]
+        pattern = self._config.get("alpha_pattern") or {}
+        alpha = pattern.get(get_pattern_key(list(pattern), module), self._config["lora_alpha"])
+        scale = alpha / (sqrt(rank) if self._config.get("use_rslora") else rank)
+        return Delta(found["lora_A"], found["lora_B"], float(scale), found.get("lora_magnitude_vector"))
 
 
 def _text_name(module: str) -> str:
@@ -99,22 +129,14 @@ def _check(config: Mapping[str, Any]) -> None:
         )
 
 
-def _delta(module: str, found: Mapping[str, torch.Tensor], config: Mapping[str, Any]) -> Delta:
-    if "lora_A" not in found or "lora_B" not in found or (config.get("use_dora") and "lora_magnitude_vector" not in found):
-        raise BadFile(f"What the character learned is incomplete ({module}). The conversations are safe. Train again, then export.")
-    rank = found["lora_A"].shape[0]
-    pattern = config.get("alpha_pattern") or {}
-    alpha = pattern.get(get_pattern_key(list(pattern), module), config["lora_alpha"])
-    scale = alpha / (sqrt(rank) if config.get("use_rslora") else rank)
-    return Delta(found["lora_A"], found["lora_B"], float(scale), found.get("lora_magnitude_vector"))
-
-
 class Merger:
     """The merged model, tensor by tensor, without ever holding it. Use it in a `with`."""
 
     def __init__(self, model: Path, adapter: Path | None) -> None:
         self._open = ExitStack()
-        self._deltas = deltas(adapter)
+        self._lesson = self._open.enter_context(Lesson(adapter)) if adapter else None
+        # name in a text-only model -> name in the adapter
+        self._taught = {_text_name(module): module for module in self._lesson.modules} if self._lesson else {}
         self._made_of = [*_shards(model), *([adapter / "adapter_config.json", adapter / "adapter_model.safetensors"] if adapter else [])]
         self._homes: dict[str, tuple[Any, str]] = {}  # plain name -> (open shard, name in it)
         for shard in _shards(model):
@@ -135,13 +157,12 @@ class Merger:
         self._open.close()
 
     def _check_targets(self) -> None:
-        lost = [module for module in self._deltas if f"{module}.weight" not in self._homes]
-        if lost:
-            raise StudioError(
-                f"What the character learned does not belong to this model ({lost[0]} is not in it). Choose the model it was trained on."
-            )
-        for module, delta in self._deltas.items():
-            if self.shape(f"{module}.weight") != (delta.b.shape[0], delta.a.shape[1]):
+        for module, inner in self._taught.items():
+            if f"{module}.weight" not in self._homes:
+                raise StudioError(
+                    f"What the character learned does not belong to this model ({module} is not in it). Choose the model it was trained on."
+                )
+            if self._lesson and self.shape(f"{module}.weight") != self._lesson.shape(inner):
                 raise StudioError(
                     f"What the character learned does not fit this model ({module} has another size). Choose the model it was trained on."
                 )
@@ -161,7 +182,7 @@ class Merger:
         return tuple(file.get_slice(inner).get_shape())
 
     def rows(self, name: str, limit: int) -> Iterator[torch.Tensor]:
-        """The first `limit` merged rows of a weight in float32 blocks of at most 16 MB; 1-D weights come whole."""
+        """The first `limit` merged rows of a weight in float32 blocks of at most 8 MB; 1-D weights come whole."""
         file, inner = self._homes[name]
         window = file.get_slice(inner)
         if window.get_dtype() not in _FLOATS:
@@ -172,7 +193,8 @@ class Merger:
         if len(shape) == 1:
             yield file.get_tensor(inner).float()
             return
-        delta = self._deltas.get(name.removesuffix(".weight"))
+        inner = self._taught.get(name.removesuffix(".weight"))
+        delta = self._lesson.delta(inner) if self._lesson and inner else None
         step = max(1, BLOCK // (4 * shape[1]))
         for start in range(0, limit, step):
             block = window[start : min(start + step, limit)].float()

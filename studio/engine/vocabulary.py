@@ -4,7 +4,6 @@ Gemma's tokenizer.json holds a BPE. For Gemma 1 to 3 llama.cpp reads a scored Se
 yields it, which makes both cut every text alike. For Gemma 4 it reads the merges themselves. Types are those of llama.cpp's `llama_token_type`.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from gguf import GGUFWriter, TokenType
 
 from studio.domain.errors import BadFile, StudioError
 from studio.domain.gemma import GEMMA4, GEMMA4_LARGE, Dialect
+from studio.engine.lexer import Lexicon
 
 SPACE = "▁"
 _SPECIAL_SCORE = -1000.0
@@ -39,15 +39,15 @@ class Vocabulary:
 def read(folder: Path, dialect: Dialect) -> Vocabulary:
     """The dictionary of a model folder; raises StudioError where it is not a Gemma tokenizer."""
     try:
-        value = json.loads((folder / "tokenizer.json").read_text("utf-8"))
-        return _derive(value, dialect)
+        with Lexicon(folder / "tokenizer.json") as lexicon:
+            return _derive(lexicon.rest(), lexicon, dialect)
     except FileNotFoundError as error:
         raise BadFile("The model's folder has no tokenizer.json. What was learned is safe. Fetch the model again.") from error
     except (KeyError, TypeError, ValueError) as error:
         raise BadFile(f"The model's tokenizer.json can't be read ({error}). What was learned is safe. Fetch the model again.") from error
 
 
-def _derive(value: Mapping[str, Any], dialect: Dialect) -> Vocabulary:
+def _derive(value: Mapping[str, Any], lexicon: Lexicon, dialect: Dialect) -> Vocabulary:
     model = value["model"]
     if model.get("type") != "BPE" or not model.get("byte_fallback") or not _turns_spaces(value.get("normalizer")):
         raise StudioError(
@@ -56,13 +56,11 @@ def _derive(value: Mapping[str, Any], dialect: Dialect) -> Vocabulary:
     added = {row["id"]: row for row in value.get("added_tokens", [])}
     pieces: dict[int, str] = {n: piece for piece, n in model["vocab"].items()}
     pieces |= {n: row["content"] for n, row in added.items()}
-    # Pairs, or strings with a space in files older than transformers 4.45.
-    merges = [tuple(merge.split(" ")) if isinstance(merge, str) else tuple(merge) for merge in model["merges"]]
-    ranks = _ranks(merges)
-    rows = [_row(n, pieces.get(n), added.get(n), ranks, len(merges)) for n in range(max(pieces) + 1)]
+    ranks, count = _ranks(lexicon)
+    rows = [_row(n, pieces.get(n), added.get(n), ranks, count) for n in range(max(pieces) + 1)]
     tokens, scores, types = zip(*rows, strict=True)
     # Without a space in a piece, one space tells the two apart; Gemma writes spaces as ▁.
-    written = tuple(f"{left} {right}" for left, right in merges) if dialect in (GEMMA4, GEMMA4_LARGE) else ()
+    written = tuple(f"{left} {right}" for left, right in lexicon.merges()) if dialect in (GEMMA4, GEMMA4_LARGE) else ()
     return Vocabulary(tokens, scores, types, _ids(tokens, types, dialect), written)
 
 
@@ -73,12 +71,14 @@ def _turns_spaces(normalizer: Mapping[str, Any] | None) -> bool:
     ]
 
 
-def _ranks(merges: list[tuple[str, ...]]) -> dict[str, int]:
-    """Piece -> rank of the first merge that yields it."""
+def _ranks(lexicon: Lexicon) -> tuple[dict[str, int], int]:
+    """(piece -> rank of the first merge that yields it, how many merges there are)."""
     ranks: dict[str, int] = {}
-    for rank, (left, right) in enumerate(merges):
-        ranks.setdefault(left + right, rank)
-    return ranks
+    count = 0
+    for left, right in lexicon.merges():
+        ranks.setdefault(left + right, count)
+        count += 1
+    return ranks, count
 
 
 def _row(n: int, piece: str | None, added: Mapping[str, Any] | None, ranks: Mapping[str, int], merges: int) -> tuple[str, float, TokenType]:

@@ -269,6 +269,8 @@ def _order(name: str, gguf: Path, digest: str, modelfile: Modelfile) -> dict[str
     order["parameters"] = {**modelfile.parameters, "stop": list(modelfile.stop)}
     if modelfile.template:
         order["template"] = modelfile.template
+    if modelfile.licence:
+        order["license"] = modelfile.licence
     if modelfile.system:
         order["system"] = modelfile.system
     return order

@@ -277,10 +277,10 @@ def _result(parts: dict[str, Any]) -> None:
         with gr.Column(elem_classes="there", min_width=0, visible=False) as parts["there"]:
             parts["there_words"] = says("")
             parts["command"] = _copied("Command")
-            talk = gr.Button("Talk with it here", size="md", min_width=0, elem_classes=["quiet"])
-            talk.click(None, js=go("chat"))
         with gr.Column(elem_classes="product", min_width=0, visible=False) as parts["product"]:
             parts["path"] = _copied("The file")
+            talk = gr.Button("Hear it in Chat", size="md", min_width=0)
+            talk.click(None, js=go("chat"))
             with gr.Accordion("Ollama on another computer", open=False):
                 html("<p>Take the whole folder of the file there, open it in a terminal, and type these two lines.</p>")
                 parts["recipe"] = _copied("Two lines", lines=2)

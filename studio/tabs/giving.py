@@ -19,7 +19,7 @@ WAYS = [
     ("A character card\nFor other programs, with the weights in the place the format has for them. (card V3, CHARX)", "charx"),
 ]
 ENDINGS = {"package": ".persona.zip", "charx": ".charx"}
-HUB = "<p>A private place on huggingface.co, which only you can see. You need an account there, and a key that may write.</p>"
+HUB = "<p>A private place on huggingface.co, which only you can see. It gets the name that stands under “Name in Ollama”. You need an account there, and a key that may write.</p>"
 
 
 class Gift(NamedTuple):

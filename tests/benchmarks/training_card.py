@@ -33,6 +33,7 @@ from studio.domain.recipes import SOURCES  # noqa: E402
 from studio.domain.training import Recipe  # noqa: E402
 from tests.engine import lessons  # noqa: E402
 
+TABLE = ("card-12b", "card-4b")
 ENDLESS = 1e6  # gigabytes; no card has as many
 SHARD = 2e9  # bytes of a file of weights
 WORDS = "the puddle by the gate is mine and the rain knows it well so I sit and wait for the wind to come and tell me a story "
@@ -41,21 +42,23 @@ NO_CARD = "There is no NVIDIA card here, so nothing was measured. What the rows 
 
 @dataclass(frozen=True)
 class Case:
-    """One lesson, the gigabytes it is capped to and should stay within, and how many times as quick as its peer it should be."""
+    """One lesson, the gigabytes it is capped to and should stay within (`hope`: the ambition), and how many times as quick as its peer it should be."""
 
     model: str
     shape: Shape
     recipe: Recipe
     cap: float
     bar: float
+    hope: float
     times: float
+    more_times: float
 
 
 LONG = replace(SOURCES, epochs=1, evaluations_per_epoch=1, validation=0.0)
 USUAL = replace(LONG, rank=16, alpha=16, dora=False, max_length=2048, batch_size=1, accumulation=4)
 CASES = (
-    Case("12b", catalogue.SHAPES["gemma-3-12b"], LONG, 16, 13.0, 1.3),
-    Case("4b", catalogue.SHAPES["gemma-3-4b"], USUAL, 16, 5.5, 1.3),
+    Case("12b", catalogue.SHAPES["gemma-3-12b"], LONG, 16, 13.0, 11.0, 1.3, 1.8),
+    Case("4b", catalogue.SHAPES["gemma-3-4b"], USUAL, 16, 5.5, 5.5, 1.3, 1.8),
 )
 SMALL = Case(
     "tiny",
@@ -63,6 +66,8 @@ SMALL = Case(
     replace(LONG, rank=8, alpha=4, max_length=64, four_bit=False, optimiser="adamw"),
     ENDLESS,
     ENDLESS,
+    ENDLESS,
+    0.0,
     0.0,
 )
 
@@ -206,15 +211,10 @@ def measured(case: Case, steps: int, peer_steps: int) -> dict[str, Any]:
     times = round(found["tokens_a_second"] / beside["tokens_a_second"], 2) if beside else None
     met = found["finite"] and not found["given_up"] and found["steps"] == steps and found["gigabytes"] <= case.bar
     met = met and (times is None or times >= case.times)
-    return {
-        "case": case.model,
-        **found,
-        "bar_gigabytes": case.bar,
-        "peer": beside,
-        "times_the_peer": times,
-        "bar_times": case.times,
-        "met": met,
-    }
+    bars = {"gigabytes": {"measured": found["gigabytes"], "gate": case.bar, "ambition": case.hope, "sign": "<="}}
+    if times is not None:
+        bars["x trl with peft"] = {"measured": times, "gate": case.times, "ambition": case.more_times, "sign": ">="}
+    return {"row": f"card-{case.model}", **found, "peer": beside, "bars": bars, "met": met}
 
 
 def results(given: argparse.Namespace) -> Iterator[dict[str, Any]]:
@@ -255,14 +255,14 @@ def main() -> int:
     if given.peer:
         print(json.dumps(peer(given.peer)))
         return 0
-    found: Any = {"skipped": NO_CARD}
+    found = [{"row": name, "met": False, "skipped": True, "reason": NO_CARD} for name in TABLE]
     if given.small or torch.cuda.is_available():
         found = list(results(given))
     else:
         print(NO_CARD)
     if given.json:
         given.json.write_text(json.dumps(found, indent=1) + "\n", "utf-8")
-    return 0 if isinstance(found, dict) or all(row["met"] for row in found) else 1
+    return 0 if all(row["met"] or row.get("skipped") for row in found) else 1
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ import json
 import re
 import sqlite3
 import time
+import zipfile
 
 import pytest
 from playwright.sync_api import expect
@@ -67,18 +68,61 @@ def test_a_newcomer_takes_biscuit_from_home_to_a_file(own_studio, open_page):
     ask(page, "What do you like to eat?")
     # Export: a file, checked, with its certificate.
     room(page, "Export")
-    page.locator("#export .choices label", has_text="Small,").click()
+    page.locator("#export .choices label", has_text="Balanced,").click()
     page.get_by_role("button", name="Make the file").click()
     expect(page.locator("#export .product")).to_be_visible(timeout=FILE)
     made = next((own_studio.home / "exports").glob("*/result.json"))
-    proof = json.loads(made.read_text())
     measured = json.loads((made.parent / "certificate.json").read_text())
     assert (
-        measured["kind"] == "Q4_K_M"
+        measured["kind"] == "Q8_0"
         and measured["master"]["nmse"] <= 1e-5
         and measured["master"]["matches"] == len(measured["answers"]) == 10
     )
-    assert (made.parent / proof["path"].rsplit("/", 1)[-1]).stat().st_size == proof["bytes"]
+    assert (made.parent / measured["file"]).stat().st_size == measured["bytes"]
+    reads_the_certificate(page, measured)
+    takes_the_package(page, lessons[0])
+    hears_the_file_beside_the_app(page)
+
+
+def reads_the_certificate(page, measured):
+    """Every line that was checked has its tick or its sentence, and all ten answers can be read side by side."""
+    export = page.locator("#export")
+    for check in measured["checks"]:
+        line = export.locator(".cert li", has_text=check["title"])
+        expect(line).to_have_class({True: "ok", False: "bad", None: "wait"}[check["ok"]])
+        expect(line).to_contain_text(check["sentence"])
+    expect(export.locator(".cert li.bad")).to_have_count(0)
+    export.get_by_role("button", name="The other 7").click()
+    expect(export.locator(".pair")).to_have_count(10)
+    shown = [box.input_value() for box in export.locator(".pair .take textarea").all()]
+    assert sorted(shown) == sorted(answer[side] for answer in measured["answers"] for side in ("app", "file"))
+
+
+def takes_the_package(page, lesson):
+    """One zip is saved; in it is what was learned, to the byte, and the papers of the file."""
+    page.get_by_role("button", name="Hand it on").click()
+    page.get_by_role("button", name="Make it", exact=True).click()
+    save = page.get_by_role("button", name="Save biscuit.persona.zip").or_(page.get_by_role("link", name="Save biscuit.persona.zip")).first
+    expect(save).to_be_visible(timeout=60_000)
+    with page.expect_download() as saved:
+        save.click()
+    with zipfile.ZipFile(saved.value.path()) as package:
+        assert package.read("learned/adapter_model.safetensors") == (lesson / "adapter_model.safetensors").read_bytes()
+        assert json.loads(package.read("papers/certificate.json"))["kind"] == "Q8_0"
+        assert b"Biscuit" in package.read("papers/README.md") and b"practice model" in package.read("papers/NOTICE")
+
+
+def hears_the_file_beside_the_app(page):
+    """In Chat the file answers in the left column and the app in the right one."""
+    room(page, "Chat")
+    page.locator("#chat .seg label", has_text="Side by side").click()
+    page.locator("#chat .plain .partner input").click()
+    page.get_by_role("option", name=re.compile("The file for Ollama, Balanced")).locator("visible=true").click()
+    expect(page.locator("#chat .plain h2")).to_contain_text("The file, Balanced")
+    ask(page, "Do you like the rain?")
+    for column in (".plain", ".voiced"):
+        expect(page.locator(f"#chat {column} .bot.message:visible").last).to_have_text(re.compile(r"\w"), timeout=120_000)
+    expect(page.locator("#chat .aside.warn:visible")).to_have_count(0)
 
 
 def ask(page, words):

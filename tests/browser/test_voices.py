@@ -83,7 +83,7 @@ def test_two_voices_are_blended_heard_kept_and_two_characters_learn_together(stu
     expect(row).to_contain_text("blend of Nib, ")
     expect(row).to_contain_text("blended")
     open_tab(page, "Chat")
-    expect(page.locator("#chat .lesson input")).to_have_value(re.compile("blend of Nib"))
+    expect(page.locator("#chat .voiced .partner input")).to_have_value(re.compile("blend of Nib"))
 
     open_tab(page, "Train")
     choose(page, "Marlow")

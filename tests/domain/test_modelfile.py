@@ -65,7 +65,7 @@ def _unquoted(value):
 def test_what_a_writer_says_never_becomes_an_instruction(system):
     commands = read(card(system).render("biscuit-Q8_0.gguf"))
     names = [name for name, _ in commands]
-    assert names == ["FROM", "TEMPLATE", "SYSTEM", *["PARAMETER"] * 6]
+    assert names == ["FROM", "TEMPLATE", "SYSTEM", *["PARAMETER"] * 6, "LICENSE"]
     assert commands[0] == ("FROM", "./biscuit-Q8_0.gguf")
     assert dict(commands)["TEMPLATE"] == card("").template
     assert "evil" not in "".join(value for name, value in commands if name != "SYSTEM")
@@ -94,15 +94,19 @@ PIECES = st.sampled_from(
 )
 
 
+WORDS = st.lists(PIECES, max_size=12).map("".join) | st.text(max_size=60)
+
+
 @settings(max_examples=400, deadline=None)
-@given(st.lists(PIECES, max_size=12).map("".join) | st.text(max_size=60), st.sampled_from([gemma.GEMMA2, gemma.GEMMA3, gemma.GEMMA4]))
-def test_no_text_at_all_becomes_an_instruction(system, dialect):
-    wanted = card("x", dialect)
-    commands = read(card(system, dialect).render("biscuit-Q8_0.gguf"))
-    assert [pair for pair in commands if pair[0] != "SYSTEM"] == [
-        pair for pair in read(wanted.render("biscuit-Q8_0.gguf")) if pair[0] != "SYSTEM"
-    ]
-    assert sum(name == "SYSTEM" for name, _ in commands) == bool(card(system, dialect).system)
+@given(WORDS, WORDS, st.sampled_from([gemma.GEMMA2, gemma.GEMMA3, gemma.GEMMA4]))
+def test_no_text_at_all_becomes_an_instruction(name, system, dialect):
+    def others(commands):
+        return [pair for pair in commands if pair[0] not in ("SYSTEM", "LICENSE")]
+
+    made = modelfile.of(Persona(name, system=system), dialect, "gemma-3-1b", 32768)
+    commands = read(made.render("biscuit-Q8_0.gguf"))
+    assert others(commands) == others(read(card("x", dialect).render("biscuit-Q8_0.gguf")))
+    assert [sum(kind == wanted for kind, _ in commands) for wanted in ("SYSTEM", "LICENSE")] == [bool(made.system), 1]
 
 
 def test_an_ordinary_scene_is_kept_to_the_letter():

@@ -1,10 +1,11 @@
 """What is known about an export without making it: the order, the shape of the model, the size of the file, and what may be claimed."""
 
+from math import prod
 from pathlib import Path
 
 import pytest
 
-from studio.domain import architecture, certificate, examination, order, sizes
+from studio.domain import architecture, catalogue, certificate, examination, order, sizes
 from studio.domain.certificate import Answer
 from studio.domain.errors import StudioError
 
@@ -109,6 +110,23 @@ def test_gemma_3n_and_4_are_read_with_what_only_they_have():
         True,
         1024,
     )
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "near"),
+    [  # the first two are counted with their eyes and ears, which stay out of the file
+        ("gemma-4-e2b", {"hidden_size": 1536, "num_hidden_layers": 35, "num_attention_heads": 8, "num_key_value_heads": 1, "intermediate_size": 6144, "num_kv_shared_layers": 20,
+                         "use_double_wide_mlp": True, "layer_types": (["sliding_attention"] * 4 + ["full_attention"]) * 7}, 0.1),
+        ("gemma-4-e4b", {"hidden_size": 2560, "num_hidden_layers": 42, "num_attention_heads": 8, "num_key_value_heads": 2, "intermediate_size": 10_240,
+                         "num_kv_shared_layers": 18}, 0.1),
+        ("gemma-4-12b", {"hidden_size": 3840, "num_hidden_layers": 48, "num_attention_heads": 16, "num_key_value_heads": 8, "intermediate_size": 15_360,
+                         "attention_k_eq_v": True, "num_global_key_value_heads": 1, "hidden_size_per_layer_input": 0}, 0.001),
+    ],
+)  # fmt: skip
+def test_the_released_gemma_4_have_as_many_weights_as_published(name, text, near):
+    shape = architecture.read({"model_type": "gemma4", "text_config": {"model_type": "gemma4_text", **text}})
+    published = next(model.parameters for model in catalogue.MODELS if model.id == name)
+    assert sum(prod(size) for size in shape.tensors(262_144).values()) == pytest.approx(published, rel=near)
 
 
 @pytest.mark.parametrize(

@@ -72,7 +72,7 @@ def test_a_missing_bos_rule_and_wrong_scores_are_caught(case, tmp_path):
 
 def test_an_adapter_merged_without_its_scale_is_caught(case, tmp_path):
     made(tmp_path / "out", (case.pair[0], unscaled(case.pair[1], tmp_path / "adapter")), "F32", prompts=[])
-    assert {"logits", "validation perplexity"} <= case.faults(tmp_path / "out" / "biscuit-F32.gguf")
+    assert "logits" in case.faults(tmp_path / "out" / "biscuit-F32.gguf")
 
 
 def test_another_markup_than_in_training_is_caught(case, tmp_path):

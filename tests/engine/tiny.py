@@ -201,13 +201,20 @@ def _pattern(layers: int, period: int) -> list[str]:
 
 
 def folder(
-    path: Path, family: str, dtype: torch.dtype = torch.bfloat16, shards: str = "60KB", extra_rows: int = 0, **other: object
+    path: Path,
+    family: str,
+    dtype: torch.dtype = torch.bfloat16,
+    shards: str = "60KB",
+    extra_rows: int = 0,
+    ends: float = 1.0,
+    **other: object,
 ) -> Path:
-    """A model folder as transformers writes it, in several shards."""
+    """A model folder as transformers writes it, in several shards. `ends`: how much likelier it is made that an answer ends."""
     words = tokenizer(family)
     made = model(family, len(words) + extra_rows, **other).to(dtype)
-    if extra_rows:  # as in Google's models, they stand for nothing and are never said
-        made.get_output_embeddings().weight.data[len(words) :] = 0
+    head = made.get_output_embeddings().weight.data
+    head[len(words) :] = 0  # as in Google's models, they stand for nothing and are never said
+    head[words.convert_tokens_to_ids("<turn|>" if family.startswith("gemma4") else "<end_of_turn>")] *= ends
     made.save_pretrained(path, max_shard_size=shards)
     words.save_pretrained(path)
     return path

@@ -37,8 +37,11 @@ class Variant(NamedTuple):
     old: bool = False
 
     def make(self, root: Path, dtype: torch.dtype = torch.bfloat16) -> tuple[Path, Path]:
-        """(folder of the model, folder of an adapter for it); the embedding has rows for three tokens that the tokenizer does not have."""
-        base = tiny.folder(root / "base", self.family, dtype, extra_rows=3, **self.other)
+        """(folder of the model, folder of an adapter for it); the embedding has rows for three tokens that the tokenizer does not have.
+
+        It often ends an answer by itself, which random weights hardly ever do.
+        """
+        base = tiny.folder(root / "base", self.family, dtype, extra_rows=3, ends=3.0, **self.other)
         if self.old:
             spell_as_before(base / "config.json")
         return base, tiny.adapter(root / "adapter", base, **self.learned)

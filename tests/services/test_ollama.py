@@ -108,6 +108,7 @@ def test_a_character_is_sent_whole_and_only_once(stand_in, ollama, gguf, card):
     assert order["files"] == {"biscuit-Q8_0.gguf": digest}
     assert order["system"] == card.system
     assert order["template"] == card.template
+    assert order["license"].startswith("Gemma is provided under and subject to the Gemma Terms of Use")
     assert order["parameters"]["stop"] == ["<end_of_turn>"]
     assert order["parameters"]["temperature"] == 1.0
     list(ollama.create("biscuit", gguf, card))
