@@ -63,7 +63,11 @@ def attend(
     `query` (1, heads, tokens, size), `key` and `value` (1, kv heads, tokens, size); `told["lengths"]` as in `joined`.
     Returns (1, tokens, heads, size).
     """
-    heads, out = query.shape[1], []
+    heads, out, kind = query.shape[1], [], query.device.type
+    if torch.is_autocast_enabled(
+        kind
+    ):  # as PyTorch's own does; turning makes full numbers of questions and keys where the model has full weights
+        query, key, value = (whole.to(torch.get_autocast_dtype(kind)) for whole in (query, key, value))
     queries, keys, values = (whole.split(told["lengths"], dim=2) for whole in (query, key, value))
     for number, (q, k, v) in enumerate(zip(queries, keys, values, strict=True)):
         if not q.shape[2]:

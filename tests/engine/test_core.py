@@ -105,6 +105,19 @@ def test_packed_rows_give_the_gradients_of_each_conversation_alone(small_tiles, 
         assert (got[name] - gradient).norm() <= 1e-4 * gradient.norm(), name
 
 
+def test_under_autocast_full_numbers_are_attended_to_in_short_ones_as_pytorch_does():
+    generator = torch.Generator().manual_seed(9)
+    query, key, value = (torch.randn(1, heads, 40, 16, generator=generator) for heads in (4, 2, 2))
+    inputs = [query.requires_grad_(), key.requires_grad_(), value.bfloat16().requires_grad_()]
+    with torch.autocast("cpu", torch.bfloat16):
+        plain = packing.plain(inputs[0], *(packing.wide(kept, 4) for kept in inputs[1:]), is_causal=True).transpose(1, 2)
+        ours, _ = packing.attend(torch.nn.Module(), *inputs, None, lengths=[0, 40])
+    assert ours.dtype == plain.dtype == torch.bfloat16
+    found, wanted = ([out, *torch.autograd.grad(out.float().square().sum(), inputs)] for out in (ours, plain))
+    for one, other in zip(found, wanted, strict=True):
+        assert one.dtype == other.dtype and (one - other).float().norm() <= 0.02 * other.float().norm()
+
+
 def test_what_all_begin_with_stands_once_unless_it_is_learned():
     examples = [{"input_ids": [*SCENE, 40 + n, 41, 42], "labels": [-100] * 25 + [41, 42]} for n in range(3)]
     empty = {"input_ids": [2, 2], "labels": [-100, -100]}

@@ -44,7 +44,7 @@ def build(folder: Path, who: str, settings: dict, rows: list[dict], rate: float 
     """The trainer of one party, over its own freshly loaded model."""
     ours, plain = who.startswith("ours"), who == "sft"
     model = loader.model(folder / "model") if ours else AutoModelForCausalLM.from_pretrained(folder / "model", dtype=torch.float32 if plain else torch.bfloat16)  # fmt: skip
-    model = core.with_learned_loss(model) if ours else model
+    model = core.with_learned_loss(model.to(torch.bfloat16)) if ours else model  # the small shape too, which the studio would hold in fp32
     adapted = PeftModel.from_pretrained(model, folder / ("dora" if "dora" in who else "lora"), is_trainable=True)
     settings = {
         "output_dir": str(folder / "out"), "learning_rate": rate, "lr_scheduler_type": "constant", "logging_steps": 1, "save_strategy": "no", "report_to": [],
