@@ -66,7 +66,9 @@ class Ollama:
 
     def _client(self, seconds: float | None) -> httpx.Client:
         # A proxy can't reach this machine's own loopback, and must not see what is sent there.
-        return httpx.Client(base_url=self.url, timeout=httpx.Timeout(seconds, connect=min(3.0, seconds or 3.0)), trust_env=not is_loopback(self.url))
+        return httpx.Client(
+            base_url=self.url, timeout=httpx.Timeout(seconds, connect=min(3.0, seconds or 3.0)), trust_env=not is_loopback(self.url)
+        )
 
     def status(self) -> Status:
         """Whether Ollama can be used now; asks for at most a few seconds."""
