@@ -1,6 +1,8 @@
-"""What tests of the editor's endpoints share."""
+"""What tests of the editor's endpoints share, and those of the Export room."""
 
 import json
+import time
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -9,6 +11,7 @@ from fastapi.testclient import TestClient
 
 from studio.services.similar import Similar
 from studio.tabs import write
+from tests.tabs import stage, workbench
 
 
 @pytest.fixture
@@ -24,3 +27,13 @@ def ask(library):
         return answer.json()
 
     return ask
+
+
+@pytest.fixture
+def exporting(library, tmp_path):
+    """(studio, persona id) with one finished lesson and an Ollama that answers."""
+    studio = replace(stage.studio(library, tmp_path), ollama=workbench.Box())
+    who = stage.character(library, 30)
+    (studio.models.practice / "config.json").write_text(json.dumps(workbench.CONFIG))
+    stage.lesson(studio, who, {"kind": "done", "at": 1.0}, finished=time.time())
+    return studio, who
