@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from transformers import AutoTokenizer, Gemma3TextConfig, Gemma3TextModel
+from transformers import AutoTokenizer, Gemma3TextModel
 
 from studio.engine import embedder
 from tests.engine import tiny
@@ -18,8 +18,7 @@ def folder(path):
     """A folder of EmbeddingGemma's shape with random weights."""
     words = tiny.tokenizer()
     torch.manual_seed(3)
-    sizes = {**tiny._gemma3(len(words)), "use_bidirectional_attention": True, "final_logit_softcapping": None}
-    model = Gemma3TextModel(Gemma3TextConfig(**sizes))
+    model = Gemma3TextModel(tiny.gemma3_config(len(words), use_bidirectional_attention=True, final_logit_softcapping=None))
     for weight in model.parameters():
         torch.nn.init.normal_(weight, std=0.3)
     model.save_pretrained(path)

@@ -124,12 +124,13 @@ def _gemma2(sizes: dict, other: dict) -> torch.nn.Module:
     return Gemma2ForCausalLM(Gemma2Config(**sizes | own | other))
 
 
-def _gemma3_text(sizes: dict, other: dict) -> Gemma3TextConfig:
+def gemma3_config(vocab: int, **other: object) -> Gemma3TextConfig:
+    """The config of a small Gemma 3, as `model` has it."""
     own = {
         "num_hidden_layers": 5, "sliding_window": 16, "query_pre_attn_scalar": 32, "layer_types": _pattern(5, 3), "final_logit_softcapping": 6.0,
         "rope_parameters": {"full_attention": {"rope_type": "linear", "factor": 4.0, "rope_theta": 5e5}, "sliding_attention": _rope(3e3)},
     }  # fmt: skip
-    return Gemma3TextConfig(**sizes | own | other)
+    return Gemma3TextConfig(**_SIZES | {"vocab_size": vocab} | own | other)
 
 
 def _gemma3_with_eyes(sizes: dict, other: dict) -> torch.nn.Module:
@@ -138,7 +139,9 @@ def _gemma3_with_eyes(sizes: dict, other: dict) -> torch.nn.Module:
     )
     tied = bool(other.get("tie_word_embeddings", True))
     return Gemma3ForConditionalGeneration(
-        Gemma3Config(text_config=_gemma3_text(sizes, other), vision_config=vision, mm_tokens_per_image=4, tie_word_embeddings=tied)
+        Gemma3Config(
+            text_config=gemma3_config(sizes["vocab_size"], **other), vision_config=vision, mm_tokens_per_image=4, tie_word_embeddings=tied
+        )
     )
 
 
@@ -183,7 +186,7 @@ def _gemma4_unified(sizes: dict, other: dict) -> torch.nn.Module:
 _MADE: dict[str, Callable[[dict, dict], torch.nn.Module]] = {
     "gemma": _gemma,
     "gemma2": _gemma2,
-    "gemma3": lambda sizes, other: Gemma3ForCausalLM(_gemma3_text(sizes, other)),
+    "gemma3": lambda sizes, other: Gemma3ForCausalLM(gemma3_config(sizes["vocab_size"], **other)),
     "gemma3 with eyes": _gemma3_with_eyes,
     "gemma3n": _gemma3n,
     "gemma4": lambda sizes, other: Gemma4ForCausalLM(_gemma4_text(sizes, other)),
