@@ -6,10 +6,12 @@ Standard library only, on the very socket the studio will answer on, so that it 
 import base64
 import hashlib
 import socket
+import sys
 import threading
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from studio.entrance import proof
@@ -95,8 +97,10 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
     key = ""
 
-    def handle_error(self, request: object, client_address: object) -> None:
-        """A browser that hangs up is no fault."""
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A browser that hangs up is no fault; anything else is told."""
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)
 
 
 class Splash:

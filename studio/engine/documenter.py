@@ -15,14 +15,14 @@ def lay(folder: Path, folds_system: bool) -> None:
     """Write them into an export's folder, which holds its `spec.json`, `certificate.json` and `result.json`. `folds_system`: as the model's dialect says."""
     export, result = _read(folder / "spec.json"), _read(folder / "certificate.json") | _read(folder / "result.json")
     lesson, learned = _lesson(folder, export)
-    _put(folder / CARD, modelcard.written(export, result, lesson, learned, folds_system).encode())
+    put(folder / CARD, modelcard.written(export, result, lesson, learned, folds_system).encode())
     licence = licences.of(export["model"], folds_system)
-    _put(folder / NOTICE, licence.notice(export["persona"]["name"], licences.base_name(export["model"])[0]).encode())
+    put(folder / NOTICE, licence.notice(export["persona"]["name"], licences.base_name(export["model"])[0]).encode())
     for name, place in licence.beside:
-        _put(folder / name, (_ASSETS / place).read_bytes())
+        put(folder / name, (_ASSETS / place).read_bytes())
     own = folder / export["model_path"] / LICENCE
     if own.is_file():  # what came with the model itself counts before what the studio has
-        _put(folder / LICENCE, own.read_bytes())
+        put(folder / LICENCE, own.read_bytes())
 
 
 def _lesson(folder: Path, export: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -38,7 +38,8 @@ def _read(path: Path) -> dict[str, Any]:
     return dict(json.loads(path.read_text("utf-8")))
 
 
-def _put(path: Path, content: bytes) -> None:
+def put(path: Path, content: bytes) -> None:
+    """A file complete or absent; what is unfinished ends in `.part`, as all of an export does."""
     part = path.with_name(f"{path.name}.part")
     with open(part, "wb") as file:
         file.write(content)

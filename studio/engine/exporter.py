@@ -87,13 +87,13 @@ class Exporter:
             self.reporter.check()
             if order.file == sizes.ADAPTER and order.adapter:
                 grafter.lay(order.adapter, self.folder / grafter.PEFT, licences.base_name(order.model)[1] or Path(order.model).name)
-                _write(self.folder / "Modelfile", card.render("base.gguf", made.name))
+                documenter.put(self.folder / "Modelfile", card.render("base.gguf", made.name).encode())
             else:
-                _write(self.folder / "Modelfile", card.render(made.name))
-            _write(self.folder / "certificate.json", _lines(proof))
+                documenter.put(self.folder / "Modelfile", card.render(made.name).encode())
+            documenter.put(self.folder / "certificate.json", _lines(proof))
             os.replace(part, made)
             result = {"path": str(made), "quantization": order.file, "bytes": size, "seconds": round(time.monotonic() - began, 1)}
-            _write(self.folder / "result.json", _lines(result))
+            documenter.put(self.folder / "result.json", _lines(result))
             documenter.lay(self.folder, dialect.folds_system)
         self.reporter.say("done", path=str(made), bytes=size, seconds=result["seconds"])
 
@@ -179,8 +179,8 @@ class Exporter:
         return examination.record(order.file, found, master, about, rows)
 
 
-def _lines(value: dict[str, Any]) -> str:
-    return json.dumps(value, ensure_ascii=False, indent=1) + "\n"
+def _lines(value: dict[str, Any]) -> bytes:
+    return (json.dumps(value, ensure_ascii=False, indent=1) + "\n").encode()
 
 
 def _ticks(tell: Callable[[float], None]) -> Callable[[], None]:
@@ -229,15 +229,6 @@ def template(given: str | None, adapter: Path | None) -> str:
             "The model's folder does not say how a talk is marked up (chat_template.jinja). What was learned is safe. Fetch the model again."
         )
     return given
-
-
-def _write(path: Path, text: str) -> None:
-    part = path.with_name(path.name + ".part")
-    with open(part, "w", encoding="utf-8", newline="\n") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(part, path)
 
 
 def export(folder: Path, reporter: Reporter) -> None:

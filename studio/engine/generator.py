@@ -17,6 +17,8 @@ from studio.engine import loader, lowrank
 from studio.engine.prefix import Prefix
 from studio.engine.team import agreed
 
+VOICES = 2  # whose talks are kept in memory: those that stand side by side
+
 
 def stop_ids(tokenizer: PreTrainedTokenizerBase, dialect: gemma.Dialect) -> set[int]:
     """The tokens that end an answer."""
@@ -121,5 +123,6 @@ class Speaker:
             raise StudioError(TOO_LONG)
         self._turn_to(name)
         stops, room = stop_ids(self.tokenizer, self.dialect), min(most, self.context - length)
-        read = self._read.setdefault(name, Prefix(self.config))
+        read = self._read.pop(name, None) or Prefix(self.config)
+        self._read = {**dict([*self._read.items()][1 - VOICES :]), name: read}
         yield from answer(self.model, self.tokenizer, text, stops, temperature, room, stopping, read)

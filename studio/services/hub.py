@@ -16,7 +16,7 @@ from studio.settings import Settings
 
 OFFLINE = "The studio was started offline, so nothing is sent. Start it online to put the file on the Hub."
 NO_KEY = "Paste a key first. Make one that may write, on huggingface.co under Settings, Access Tokens. It is used once and kept nowhere."
-BROKEN = "A part of the studio broke while sending. Your files are safe here. Press again."
+BROKEN = "A part of the studio broke while sending. Your files are safe here. Press again; {log} says what happened."
 
 
 def put(settings: Settings, made: Made, name: str, token: str) -> Iterator[tuple[str, float | None]]:
@@ -30,28 +30,29 @@ def put(settings: Settings, made: Made, name: str, token: str) -> Iterator[tuple
     order = {"token": token.strip(), "name": checked_name(name.strip()), "files": {made.file.name: str(made.file)}, "texts": texts}
     # Nothing that lies on this computer of another account is to be used, and nothing is to be left behind.
     surroundings = {name: value for name, value in os.environ.items() if name not in ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN")}
-    child = subprocess.Popen(
-        [sys.executable, "-m", "studio.engine.uploader"], cwd=settings.project, env={**surroundings, "HF_HOME": str(settings.scratch / "hub")}, stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, encoding="utf-8",
-    )  # fmt: skip
+    with open(settings.log, "ab") as log:
+        child = subprocess.Popen(
+            [sys.executable, "-m", "studio.engine.uploader"], cwd=settings.project, env={**surroundings, "HF_HOME": str(settings.scratch / "hub")},
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True, encoding="utf-8",
+        )  # fmt: skip
     try:
         yield "Getting ready", None
-        yield from _followed(child, order)
+        yield from _followed(child, order, BROKEN.format(log=settings.log))
     finally:
         if child.poll() is None:
             child.kill()
         child.wait()
 
 
-def _followed(child: "subprocess.Popen[str]", order: Mapping[str, Any]) -> Iterator[tuple[str, float | None]]:
+def _followed(child: "subprocess.Popen[str]", order: Mapping[str, Any], broken: str) -> Iterator[tuple[str, float | None]]:
     if child.stdin is None or child.stdout is None:
-        raise StudioError(BROKEN)
+        raise StudioError(broken)
     with closing(child.stdout):
         try:
             with closing(child.stdin):
                 child.stdin.write(json.dumps(order) + "\n")
         except BrokenPipeError as error:
-            raise StudioError(BROKEN) from error
+            raise StudioError(broken) from error
         for line in child.stdout:
             told = json.loads(line)
             if told["kind"] == "failed":
@@ -60,4 +61,4 @@ def _followed(child: "subprocess.Popen[str]", order: Mapping[str, Any]) -> Itera
                 yield str(told["address"]), 1.0
                 return
             yield str(told["text"]), told["share"]
-    raise StudioError(BROKEN)
+    raise StudioError(broken)

@@ -17,16 +17,16 @@ import shutil
 import struct
 import subprocess
 import sys
-import tarfile
 import tempfile
 import threading
 import time
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(HERE))
+
+from tests import llamacpp  # noqa: E402
 
 TIMES, SHARE, EXTRA = 3.0, 0.8, 256.0  # bars: times as fast, of the disk's own speed, megabytes beyond the imports
 ROUNDS = 2
@@ -46,23 +46,6 @@ runpy.run_path(script, run_name="__main__")
 
 
 # ---------------------------------------------------------------- what is exported
-def package(place: Path) -> Path:
-    """A folder with llama.cpp's converter, its vocabulary of Gemma, and (`tools`) the library it reads a `tokenizer.model` with; fetched where missing."""
-    if not (place / "llama.cpp").is_dir():
-        place.mkdir(parents=True, exist_ok=True)
-        number, tools = version("llama-cpp-python"), place / "tools"
-        pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
-        needed = ["scikit-build-core", "packaging", "pathspec", "sentencepiece"]  # pip also wants to see how the package would be built
-        subprocess.run([*pip, "install", "--no-deps", "--target", str(tools), *needed], check=True)
-        wanted = ["--no-deps", "--no-binary", ":all:", "--no-build-isolation", f"llama-cpp-python=={number}", "--dest", str(place)]
-        subprocess.run([*pip, "download", *wanted], check=True, env={**os.environ, "PYTHONPATH": str(tools)})
-        (archive,) = place.glob("*.tar.gz")
-        with tarfile.open(archive) as opened:
-            opened.extractall(place, [m for m in opened if "/vendor/llama.cpp/" in m.name and "/tools/" not in m.name], filter="data")
-        shutil.move(place / archive.name.removesuffix(".tar.gz") / "vendor" / "llama.cpp", place / "llama.cpp")
-    return place
-
-
 def dictionary(folder: Path, place: Path) -> None:
     """Gemma's tokenizer in both forms, put together again from llama.cpp's vocabulary: `tokenizer.json`, and `tokenizer.model` for the converter."""
     from tests.engine.test_export_stock import array, field
@@ -296,7 +279,7 @@ def main() -> int:
     if not Path("/proc/self/status").exists():
         raise SystemExit("Anonymous memory is counted by Linux alone; run this there.")
     with tempfile.TemporaryDirectory(prefix="persona-studio-") as scratch:
-        words, found = package(given.package or Path(scratch) / "package"), []
+        words, found = llamacpp.package(given.package or Path(scratch) / "package"), []
         for part in given.only.split(","):
             found += {"speed": speed, "wide": wide}[part](Path(scratch), words)
     if given.json:

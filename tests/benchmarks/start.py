@@ -1,6 +1,7 @@
 """How long a start takes: from the launcher to the first thing a person sees, and to a window that can be used; beside a start that imports first.
 
-    python -m studio bench start [--rounds 5] [--json FILE]
+    python -m studio bench start [--json FILE]
+    python tests/benchmarks/start.py [--rounds 5] [--json FILE]
 
 A browser waits with an empty page and goes where the studio sends it, as a person's would. `paint` is the first frame with the studio's words in
 it, `usable` the moment the window's tabs and characters are there. The peer is the same studio after `import torch, transformers, peft, trl`. Both

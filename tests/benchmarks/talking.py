@@ -1,6 +1,7 @@
 """How soon a character answers in a long talk, and how quickly base and character take turns.
 
-    python -m studio bench talking [--only 270m,1b] [--rounds 5] [--json FILE]
+    python -m studio bench talking [--json FILE]
+    python tests/benchmarks/talking.py [--only 270m,1b] [--rounds 5] [--models FOLDER] [--json FILE]
 
 `first-token`: the time to the first token of a turn after 1,000 tokens of talk, with what was read before kept, against the same turn read from the
 beginning. `toggle`: from one voice to the other, both in memory. Gemma 3 shapes with random weights (time doesn't depend on values), an adapter of

@@ -6,11 +6,9 @@ index can't be reached these tests are skipped, and say so.
 
 import json
 import os
-import shutil
 import struct
 import subprocess
 import sys
-import tarfile
 from importlib.metadata import version
 from types import SimpleNamespace
 
@@ -23,6 +21,7 @@ from studio.domain.conversation import Turn
 from studio.engine import certifier, exporter, vocabulary, writer
 from studio.engine.merger import Merger
 from studio.engine.player import Jinja2ChatFormatter, llama_cpp
+from tests import llamacpp
 from tests.engine import tiny
 from tests.engine.test_export import needs_engine
 
@@ -63,38 +62,14 @@ for job in jobs:
 
 
 # ---------------------------------------------------------------- the package
-def pip(*words, **surroundings):
-    line = [sys.executable, "-m", "pip", *words, "--quiet", "--disable-pip-version-check", "--retries", "1", "--no-deps"]
-    run = subprocess.run(line, capture_output=True, text=True, check=False, env={**os.environ, **surroundings})
-    if run.returncode:
-        pytest.skip(f"The package index can't be reached: {(run.stderr.strip() or 'pip said nothing').splitlines()[-1]}")
-
-
 @pytest.fixture(scope="module")
 def package(tmp_path_factory):
     """(llama.cpp's folder of the source package, a folder with the library its converter reads a `tokenizer.model` with)."""
-    number = version("llama-cpp-python")
-    kept = tmp_path_factory.getbasetemp().parent / f"llama-cpp-python-{number}"
-    if not kept.exists():
-        fresh = tmp_path_factory.mktemp("package")
-        # pip also wants to see how the package would be built before it hands it over; the builder goes into this folder, not into the environment.
-        pip("install", "--target", str(fresh / "tools"), "scikit-build-core", "packaging", "pathspec", "sentencepiece")
-        wanted = ["--no-binary", ":all:", "--no-build-isolation", f"llama-cpp-python=={number}", "--dest", str(fresh)]
-        pip("download", *wanted, PYTHONPATH=str(fresh / "tools"))
-        (archive,) = fresh.glob("*.tar.gz")
-        inside = f"{archive.name.removesuffix('.tar.gz')}/vendor/llama.cpp/"
-        with tarfile.open(archive) as opened:
-            parts = (
-                "convert_hf_to_gguf.py",
-                "conversion/",
-                "gguf-py/",
-                "models/ggml-vocab-gemma-4.gguf",
-                "models/templates/google-gemma-4",
-            )
-            opened.extractall(fresh, [m for m in opened if m.name.startswith(tuple(inside + part for part in parts))], filter="data")
-        shutil.move(fresh / inside, fresh / "llama.cpp")
-        archive.unlink()
-        fresh.rename(kept)
+    try:
+        kept = llamacpp.package(tmp_path_factory.getbasetemp().parent / f"llama-cpp-python-{version('llama-cpp-python')}")
+    except subprocess.CalledProcessError as error:
+        words = f"The package index can't be reached: {(error.stderr.strip() or 'pip said nothing').splitlines()[-1]}"
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(words)
     return kept / "llama.cpp", kept / "tools"
 
 

@@ -1,6 +1,7 @@
 """Talking: base and character on one loaded model."""
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -151,6 +152,14 @@ def test_base_and_character_keep_a_memory_each_and_take_turns_at_once(adapter):
     given = counted(speaker)
     said(speaker, None)
     assert given[0] == 1
+
+
+def test_only_the_two_voices_heard_last_take_memory(adapter):
+    speaker, other = Speaker(PRACTICE), adapter.parent / "pip-2"
+    shutil.copytree(adapter, other)
+    for who in (None, adapter, other):
+        said(speaker, who)
+    assert list(speaker._read) == ["pip-1", "pip-2"]
 
 
 def test_what_was_learned_anew_under_the_same_name_is_heard(adapter):

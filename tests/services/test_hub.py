@@ -174,3 +174,11 @@ def test_whoever_leaves_ends_the_sending(other_side, settings, made):
     next(sending)
     sending.close()
     assert not any("/commit/" in path for path, _ in other_side.asked)
+
+
+def test_a_part_that_breaks_leaves_its_reason_in_the_log_and_the_key_nowhere(other_side, settings, made, tmp_path):
+    made.file.unlink()
+    with pytest.raises(StudioError, match="A part of the studio broke while sending"):
+        put(settings, made)
+    said = settings.log.read_text("utf-8")
+    assert "FileNotFoundError" in said and TOKEN not in said
