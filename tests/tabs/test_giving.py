@@ -13,7 +13,7 @@ from studio.domain.errors import NotReady
 from studio.services import adapters, exchange
 from studio.tabs import export, giving
 from tests.tabs import stage
-from tests.tabs.test_export import CONFIG, Box, finish
+from tests.tabs.workbench import CONFIG, Box, finish
 
 
 @pytest.fixture
