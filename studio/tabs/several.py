@@ -14,16 +14,14 @@ SENTENCE = (
 )
 
 
-def offered(studio: Studio, persona_id: str | None, ticked: Sequence[str] | None) -> dict[str, Any]:
-    """The other characters that have conversations; what is ticked for this one stays ticked."""
-    if not persona_id:
-        return gr.update(choices=[], value=[])
+def offered(studio: Studio, persona_id: str | None) -> dict[str, Any]:
+    """The other characters that have conversations. The ticks are left alone: one may have been set while this was on its way."""
     others = [who for who in studio.library.characters() if who.id != persona_id and who.conversations]
     choices = [
         (f"{who.persona.name}, {who.conversations:,} conversation{'' if who.conversations == 1 else 's'}", f"{persona_id}:{who.id}")
         for who in others
     ]
-    return gr.update(choices=choices, value=[value for _, value in choices if value in (ticked or ())])
+    return gr.update(choices=choices if persona_id else [])
 
 
 def chosen(studio: Studio, persona_id: str | None, ticked: Sequence[str] | None) -> tuple[str, ...]:

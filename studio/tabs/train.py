@@ -259,7 +259,7 @@ def _wire_before(
     gr.on([tab.select, persona.change], **choices).success(**refresh)
     tab.select(bind(form.measure, studio), None, None, **QUIET).success(**choices)
     parts["measure"].click(bind(form.measure_again, studio), None, None, **QUIET).success(**choices)
-    gr.on([tab.select, persona.change], bind(several.offered, studio), [persona, parts["several"]], parts["several"], **QUIET)
+    gr.on([tab.select, persona.change], bind(several.offered, studio), persona, parts["several"], **QUIET)
     parts["several"].input(**choices)
     length = drawer["fields"]["max_length"]
     told = [persona, parts["model"], length, parts["several"]]
