@@ -16,7 +16,7 @@ from studio.services.partners import Around, Partner
 from studio.services.studio import Studio
 from studio.tabs.room import SIDES, Room, Talks, Who, beginning, buttons, called, columns, note, partner_line, temperature, titled
 from studio.tabs.speech import bubbles
-from studio.tabs.wiring import MISTAKE, Choose, bind, go, html, literal, says
+from studio.tabs.wiring import LATEST, MISTAKE, Choose, bind, go, html, literal, says, when
 
 QUESTIONS = ("first", "second", "third")
 INVITE = '<p class="invite">{}</p>'
@@ -321,8 +321,8 @@ def _wire(studio: Studio, persona: gr.Radio, tab: gr.Tab, parts: dict[str, Any],
     parts["restart"].click(bind(restart, studio), [persona, talks, who], everything, **calm)
     parts["teach"].click(None, js=go("train"))
     gr.on([tab.select, who.input, partner.input, beside.input], bind(visit, studio), here, everything, **calm)
-    left = persona.change(bind(leave, studio), [talks, ear], None, **calm)
-    left.success(bind(visit, studio), here, everything, **calm).success(*back, **calm)
+    left = when(persona.change).then(bind(leave, studio), [talks, ear], None, **calm, **LATEST)
+    left.success(bind(visit, studio), here, everything, **calm, **LATEST).success(*back, **calm, **LATEST)
 
 
 def _choice(label: str) -> gr.Dropdown:

@@ -17,7 +17,7 @@ from studio.services.studio import Studio
 from studio.tabs import diploma, giving, pictures
 from studio.tabs.product import FIRST, at_work, cards, fingerprint, note, outcome, to_send
 from studio.tabs.room import FILES, RARE, chosen, lesson_line
-from studio.tabs.wiring import bind, go, html, says
+from studio.tabs.wiring import LATEST, bind, go, html, says, when
 
 OURS: sizes.FileKind = "Q8_0"
 SENT = "sent"  # no fingerprint: whatever is there is news
@@ -301,7 +301,7 @@ def _wire(studio: Studio, persona: gr.Radio, tab: gr.Tab, parts: dict[str, Any])
     parts["send"].click(bind(send, studio), order, everything, **calm)
     parts["replace"].click(bind(replace, studio), order, everything, **calm)
     parts["timer"].tick(bind(watch, studio), [persona, parts["seen"]], everything, **calm)
-    persona.change(bind(arrive, studio), [persona, lesson, file], everything, **calm)
+    when(persona.change).then(bind(arrive, studio), [persona, lesson, file], everything, **calm, **LATEST)
     parts["sending"].change(bind(deliver, studio), [persona, parts["sending"]], everything, concurrency_limit=None, **calm)
     parts["stop"].click(bind(stop, studio), persona, everything, **calm)
 

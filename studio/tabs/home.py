@@ -13,7 +13,7 @@ from studio.services.library import Character
 from studio.services.studio import Studio
 from studio.tabs import standing
 from studio.tabs.standing import brief, day, path
-from studio.tabs.wiring import Pick, bind, cast, focus, go, html, says
+from studio.tabs.wiring import LATEST, Pick, bind, cast, focus, go, html, on_view, says, when
 
 QUIET: dict[str, Any] = {"show_progress": "hidden"}
 LAST = "This is the only character, so it stays. Make another one first, then move this one to the bin."
@@ -301,9 +301,10 @@ def _showing(studio: Studio, persona: gr.Radio, parts: dict[str, Any]) -> dict[s
     )
     outputs = [parts[name] for name in drawn]
     refresh: dict[str, Any] = {"fn": bind(look, studio), "inputs": [persona, parts["opened"]], "outputs": outputs, **QUIET}
-    persona.change(bind(reink, studio), persona, parts["ink"], **QUIET)
+    when(persona.change).then(bind(reink, studio), persona, parts["ink"], **QUIET, **LATEST)
     gr.on([persona.input, parts["cards"].input], bind(shut, studio), None, [parts["pitch"], parts["panel"]], **QUIET)
-    gr.on([parts["tab"].select, persona.change, parts["clock"].tick], js=ASK_OPENED, **refresh)
+    on_view(parts["tab"], persona).success(js=ASK_OPENED, **refresh, **LATEST)
+    parts["clock"].tick(js=ASK_OPENED, **refresh)
     persona.input(js=OPEN_THIS, **refresh)
     parts["cards"].input(None, parts["cards"], persona, js=REMEMBER)
     parts["around"].click(js=OPEN_THIS, **refresh)

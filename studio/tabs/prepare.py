@@ -15,7 +15,7 @@ from studio.tabs import findings, mask, pictures, survey
 from studio.tabs.findings import Desk, titled
 from studio.tabs.mask import Shown, View
 from studio.tabs.survey import Survey
-from studio.tabs.wiring import bind, focus, go, html, says, ticks
+from studio.tabs.wiring import LATEST, bind, focus, go, html, on_view, says, ticks
 
 LEDE = '<p class="lede">Before learning starts, the studio reads everything once, the way a copy editor would.</p>'
 
@@ -243,7 +243,8 @@ def build(studio: Studio, persona: gr.Radio) -> None:
     }  # fmt: skip
     mark: Any = {"fn": bind(marked, studio), "inputs": [persona, model, conversation, view], "outputs": list(shown), **quiet}
     draw: Any = {"fn": bind(picture, studio), "inputs": [persona, model], "outputs": list(parts), **quiet}
-    gr.on([tab.select, persona.change, model.input], **look_).success(**consult_).success(**mark).success(**draw)
+    seen = on_view(tab, persona, model.input).success(**look_, **LATEST).success(**consult_, **LATEST)
+    seen.success(**mark, **LATEST).success(**draw, **LATEST)
     gr.on([conversation.input, view.input], **mark)
     parts.sky.select(bind(pick, studio), [persona, model], conversation, **quiet).success(**mark)
     show.click(bind(open_desk, studio), [persona, model], [opened, list_], **quiet).success(**consult_).success(None, js=TO_DESK)

@@ -11,7 +11,7 @@ from studio.domain.training import Preset
 from studio.services import orders
 from studio.services.studio import Studio
 from studio.tabs import away, blending, continuing, earlier, fits, form, lesson, several, trying
-from studio.tabs.wiring import Choose, Pick, bind, go, html, says
+from studio.tabs.wiring import LATEST, Choose, Pick, bind, go, html, on_view, says, when
 
 AWAY = "This lesson was taught on another machine, and its safe copies stayed there. What was learned is kept. Start over, or go on with it there."
 QUIET: dict[str, Any] = {"show_progress": "hidden"}
@@ -256,15 +256,15 @@ def _wire_before(
     refresh: Any,
 ) -> None:
     """What is chosen before a lesson: who learns, on which model, how patiently, from which folder."""
-    gr.on([tab.select, persona.change], **choices).success(**refresh)
+    on_view(tab, persona).success(**choices, **LATEST).success(**refresh, **LATEST)
     tab.select(bind(form.measure, studio), None, None, **QUIET).success(**choices)
     parts["measure"].click(bind(form.measure_again, studio), None, None, **QUIET).success(**choices)
-    gr.on([tab.select, persona.change], bind(several.offered, studio), persona, parts["several"], **QUIET)
+    on_view(tab, persona).success(bind(several.offered, studio), persona, parts["several"], **QUIET, **LATEST)
     parts["several"].input(**choices)
     length = drawer["fields"]["max_length"]
     told = [persona, parts["model"], length, parts["several"]]
-    asked = [tab.select, persona.change, length.change, parts["model"].input, parts["several"].input]
-    gr.on(asked, bind(form.cuts, studio), told, parts["cuts"], **QUIET)
+    asked = [length.change, parts["model"].input, parts["several"].input]
+    on_view(tab, persona, *asked).success(bind(form.cuts, studio), told, parts["cuts"], **QUIET, **LATEST)
     gr.on([parts["model"].input, parts["pace"].input], lambda: "", None, edited, **QUIET).success(**choices).success(**refresh)
     gr.on([field.input for field in drawer["fields"].values()], fresh, persona, edited, **QUIET)
     parts["download"].click(bind(download, studio), parts["model"], None, **QUIET).success(**refresh)
@@ -302,4 +302,4 @@ def _wire_lesson(
     packed.success(None, parts["parcel"], None, js=away.TAKE)
     home = [parts["drop"], parts["home"], wants_new]
     parts["drop"].upload(bind(away.bring_home, studio), parts["drop"], home, show_progress_on=parts["drop"]).success(**refresh)
-    persona.change(lambda: gr.update(visible=False), None, parts["home"], **QUIET)  # it tells of the character before
+    when(persona.change).then(lambda: gr.update(visible=False), None, parts["home"], **QUIET, **LATEST)  # it tells of the character before

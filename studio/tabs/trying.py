@@ -13,7 +13,7 @@ from studio.services import searches
 from studio.services.searches import Search
 from studio.services.studio import Studio
 from studio.tabs import curves, expert, fits, form, pictures
-from studio.tabs.wiring import bind, html
+from studio.tabs.wiring import LATEST, bind, html, on_view
 
 SENTENCE = (
     "Let the studio try a few ways of learning for some minutes, and keep the best. It begins with the one chosen here; "
@@ -221,7 +221,8 @@ def wire(studio: Studio, persona: gr.Radio, tab: gr.Tab, room: dict[str, Any], d
     fields = list(drawer["fields"].values())
     look: Any = {"fn": bind(seen, studio), "inputs": persona, "outputs": [parts[part] for part in PARTS], "show_progress": "hidden"}
     wanted = [persona, model, room["pace"], edited]
-    gr.on([tab.select, persona.change], bind(opened, studio), persona, [parts["fold"], parts["used"]], **quiet).success(**look)
+    turned = on_view(tab, persona).success(bind(opened, studio), persona, [parts["fold"], parts["used"]], **quiet, **LATEST)
+    turned.success(**look, **LATEST)
     asked = [parts["fold"].expand, model.input, room["pace"].input, room["promise"].change]  # the last: this computer was measured
     gr.on(asked, bind(offers, studio), [*wanted, *fields], parts["minutes"], **quiet)
     parts["start"].click(bind(start, studio), [*wanted, parts["minutes"], *fields], parts["used"], **quiet).success(**look)

@@ -16,6 +16,7 @@ from studio.domain.errors import StudioError
 from studio.services.studio import Studio
 
 NOT_DONE = "Not done"
+LATEST: Any = {"trigger_mode": "always_last"}  # for what shows the open character: asked while it still answers, it answers once more
 FRAMES = 30  # that a page is given to show what was asked for: about half a second
 MISTAKE = "That stopped because of a mistake in the studio. What was saved is safe. The details are in studio.log, in the folder where your characters are kept."
 
@@ -58,6 +59,28 @@ def _told() -> Iterator[None]:
     except Exception as error:
         logging.getLogger("studio").exception("A handler stopped")
         raise gr.Error(MISTAKE, title=NOT_DONE, print_exception=False) from error
+
+
+def when(*events: Any) -> Any:
+    """These events as one that others follow: `when(persona.change).then(look, ..., **LATEST)`.
+
+    Gradio 6.31's page asks what listens to one event one after another, and a listener that had to wait asks *all* of them anew when it ends: two
+    changes in a row could keep a page at work for minutes. What follows an event is asked at once, and once more for itself alone.
+    """
+    return gr.on(list(events), None, js="() => {}")
+
+
+def on_view(tab: gr.Tab, persona: gr.Radio, *events: Any) -> Any:
+    """A room is opened, or another character while it is open; and these events. Others follow: `on_view(tab, persona).success(look, ..., **LATEST)`.
+
+    A hidden room is told nothing: it asks when it is opened, and all rooms at once would keep the page at work for seconds.
+    """
+    seen = f"document.querySelector('#{tab.elem_id}')?.offsetParent"
+    return gr.on(
+        [tab.select, persona.change, *events],
+        None,
+        js=f"async () => {{ await new Promise(done => setTimeout(done)); if (!{seen}) throw 'hidden'; }}",
+    )
 
 
 def cast(studio: Studio, wanted: str) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from studio.services.studio import Studio
 from studio.settings import Settings
 from studio.tabs import bible, bring, many, remarks, take
 from studio.tabs.door import Answer, Door, Given, Id, Lines, One, Text, Title, poster
-from studio.tabs.wiring import go
+from studio.tabs.wiring import LATEST, go, when
 
 COPY = " (copy)"
 MOST_RULES = 500
@@ -253,6 +253,6 @@ def build(studio: Studio, persona: gr.Radio) -> None:
             out = gr.Button("Take out", size="md", elem_classes=["icon", "i-down", "quiet"])
             onward = gr.Button("Go to Prepare", size="md", elem_classes=["quiet"])
 
-    persona.change(lambda chosen: chosen, persona, editor, show_progress="hidden", queue=False)
+    when(persona.change).then(lambda chosen: chosen, persona, editor, show_progress="hidden", queue=False, **LATEST)
     out.click(None, js="() => document.querySelector('#take-open').click()")
     onward.click(None, js=go("prepare"))

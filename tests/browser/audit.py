@@ -3,12 +3,23 @@
 Solid backgrounds only: text over a gradient or a picture is not judged.
 """
 
+import time
 from dataclasses import dataclass
 
 from playwright.sync_api import expect
 
+from tests.browser.conftest import PATIENCE
+
 TABS = ("Home", "Write", "Prepare", "Train", "Chat", "Export")
 
+QUIET = 3  # times in a row that a page has to have nothing under way: what an answer leads to is asked for a moment later
+# Two frames and what is done after them; and whatever moves has arrived, but for what moves for ever.
+DRAWN = """async () => {
+  const frame = () => new Promise(requestAnimationFrame);
+  await frame(); await frame(); await new Promise(done => setTimeout(done, 20));
+  await Promise.allSettled(document.getAnimations().filter(a => a.playState === 'running' && a.effect.getComputedTiming().endTime < Infinity).map(a => a.finished));
+  return window.unanswered.size;
+}"""
 MEASURE = r"""() => {
   const parse = s => {
     const m = s.match(/[\d.]+/g).map(Number);
@@ -67,8 +78,18 @@ def measure(page):
     return Finding(**{name: tuple(value) if isinstance(value, list) else value for name, value in found.items()})
 
 
+def settle(page):
+    """Wait until the page asks for nothing any more, has drawn what it was told, and stays so; a page may ask again because of an answer."""
+    end, quiet = time.monotonic() + PATIENCE, 0
+    while quiet < QUIET:
+        assert time.monotonic() < end, f"Not at rest within {PATIENCE:.0f} seconds: {[asked.url for asked in page.under_way]}"
+        before = page.asked
+        unanswered = page.evaluate(DRAWN)
+        quiet = 0 if unanswered or page.under_way or page.asked > before else quiet + 1
+
+
 def open_tab(page, name):
-    """Open a tab, also when it is folded into the menu of a narrow window."""
+    """Open a tab, also when it is folded into the menu of a narrow window, and wait until it shows what it has to."""
     expect(page.locator("#rooms > .tab-wrapper [role=tab]:visible").first).to_be_visible()
     tab = page.locator("#rooms > .tab-wrapper [role=tab]:visible", has_text=name).first
     if tab.count():
@@ -76,11 +97,20 @@ def open_tab(page, name):
     else:
         page.locator("#rooms > .tab-wrapper .overflow-menu > button").click()
         page.locator("#rooms .overflow-dropdown button", has_text=name).click()
+    expect(page.locator(f"#{name.lower()}")).to_be_visible()
     page.mouse.move(700, 890)
-    page.wait_for_timeout(700)
+    settle(page)
 
 
 def choose(page, name):
-    """Open a character."""
-    page.locator("#cast label", has_text=name).first.click()
-    page.wait_for_timeout(900)
+    """Open a character, and wait until every room knows of it."""
+    label = page.locator("#cast label", has_text=name).first
+    expect(label).to_be_visible()
+    settle(page)  # an answer still under way may name somebody else
+    if "selected" in label.get_attribute("class"):
+        label.click()
+    else:
+        with page.expect_request(lambda asked: "/queue/join" in asked.url):
+            label.click()
+    expect(label).to_contain_class("selected")
+    settle(page)

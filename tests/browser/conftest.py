@@ -15,6 +15,33 @@ from playwright.sync_api import expect, sync_playwright
 
 PROJECT = Path(__file__).resolve().parents[2]
 PATIENCE = float(os.environ.get("PERSONA_STUDIO_TEST_PATIENCE", "30"))  # seconds; a machine that is busy with a lesson needs more
+HELD = ("/heartbeat/", "/queue/data")  # stay open: by the one Gradio knows that a page is there, by the other it answers what was asked
+# Keeps in `window.unanswered` which events have been joined and not answered to the end.
+COUNT = """(() => {
+  const unanswered = window.unanswered = new Set(), over = new Set(), ask = window.fetch;
+  const hear = async body => {
+    const reader = body.pipeThrough(new TextDecoderStream()).getReader();
+    for (let rest = "", part; !(part = await reader.read()).done;) {
+      const lines = (rest + part.value).split("\\n");
+      rest = lines.pop();
+      for (const line of lines.filter(line => line.startsWith("data:"))) {
+        const { msg, event_id } = JSON.parse(line.slice(5));
+        if (msg === "process_completed") { over.add(event_id); unanswered.delete(event_id); }
+      }
+    }
+  };
+  window.fetch = async (...asked) => {
+    const answer = await ask(...asked), address = String(asked[0]?.url ?? asked[0]);
+    if (address.includes("/queue/join") && answer.ok) {
+      const { event_id } = await answer.clone().json();
+      if (!over.has(event_id)) unanswered.add(event_id);
+    }
+    if (!address.includes("/queue/data") || !answer.ok) return answer;
+    const [own, ours] = answer.body.tee();
+    hear(ours).catch(() => {});  // the page lets go of a stream that the studio has closed
+    return new Response(own, answer);
+  };
+})()"""
 LEFT = ("AbortError: signal is aborted", "Unexpected error Connection errored out")  # what Gradio says of requests whose page was left
 
 
@@ -89,6 +116,24 @@ def own_studio(tmp_path):
     running.end()
 
 
+def follow(page):
+    """Keeps `page.asked`, how many requests there were, and `page.under_way`, those that are not over, but for what Gradio's page always holds open."""
+    page.asked, page.under_way = 0, set()
+
+    def begin(asked):
+        page.asked += 1
+        if not any(kind in asked.url for kind in HELD):
+            page.under_way.add(asked)
+
+    def end(asked):
+        page.under_way.discard(asked)
+
+    page.on("request", begin)
+    page.on("requestfinished", end)
+    page.on("requestfailed", end)
+    page.on("framenavigated", lambda frame: page.under_way.clear())  # a page that was left takes its requests along
+
+
 @pytest.fixture
 def outage():
     """Asked for by a test in which requests go unanswered on purpose: what the browser notes about those is no fault."""
@@ -102,6 +147,7 @@ def open_page(browser, request):
     def open_page(url, context=None, **options):
         if context is None:
             context = browser.new_context(**{"viewport": {"width": 1440, "height": 900}, **options})
+            context.add_init_script(COUNT)
             contexts.append(context)
         page = context.new_page()
         page.set_default_timeout(PATIENCE * 1000)
@@ -111,6 +157,7 @@ def open_page(browser, request):
         )
         page.on("pageerror", lambda error: faults.append(f"uncaught: {error}"))
         page.on("request", lambda asked: None if asked.url.startswith((url, "data:", "blob:")) else faults.append(f"outside: {asked.url}"))
+        follow(page)
         stay = page.reload
 
         def reload(**options):
