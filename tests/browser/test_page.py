@@ -8,7 +8,8 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.audit import measure
-from tests.browser.test_editor import fresh, lines, saved, texts, two_windows, write
+from tests.browser.test_editor import fresh, lines, saved, texts, write
+from tests.browser.test_windows import two_windows
 
 pytestmark = pytest.mark.browser
 

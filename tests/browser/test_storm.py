@@ -7,7 +7,8 @@ import httpx
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.test_editor import EDITOR, fresh, go_to, lines, saved, two_windows, write
+from tests.browser.test_editor import EDITOR, fresh, go_to, lines, saved, write
+from tests.browser.test_windows import two_windows
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 

@@ -18,11 +18,6 @@ from tests.tabs import stage
 
 
 @pytest.fixture
-def studio(library, tmp_path):
-    return stage.studio(library, tmp_path)
-
-
-@pytest.fixture
 def who(studio):
     return stage.character(studio.library)
 

@@ -19,13 +19,6 @@ from tests.tabs import stage
 
 
 @pytest.fixture
-def studio(library, tmp_path):
-    studio = stage.studio(library, tmp_path)
-    parcels.base(studio.models.practice)
-    return studio
-
-
-@pytest.fixture
 def who(studio):
     return stage.character(studio.library)
 

@@ -104,7 +104,7 @@ def test_a_lesson_leaves_an_adapter_that_knows_the_unseen_conversations_better(l
 
 @pytest.mark.slow
 def test_a_killed_lesson_says_so_and_goes_on_from_its_safe_copy(library, models, jobs, pip, project):
-    folder = order(library, models, pip, epochs=12, patience=50)
+    folder = order(library, models, pip, epochs=6, patience=50)
     jobs.start("train", folder)
     until(jobs, folder, ("saved", 1))
     known = json.loads((folder / "child.json").read_text())
@@ -165,7 +165,7 @@ def test_a_lesson_ended_by_the_system_for_want_of_memory_goes_on_one_step_lower(
 
 @pytest.mark.slow
 def test_a_lesson_rests_and_goes_on(library, models, jobs, pip):
-    folder = order(library, models, pip, epochs=6, patience=50)
+    folder = order(library, models, pip, epochs=3, patience=50)
     jobs.start("train", folder)
     until(jobs, folder, ("step", 2))
     jobs.pause(folder)

@@ -25,13 +25,6 @@ CHECK = {"title": "It knows when to stop", "sentence": "no run-on replies", "exp
 
 
 @pytest.fixture
-def studio(library, tmp_path):
-    studio = stage.studio(library, tmp_path)
-    parcels.base(studio.models.practice)
-    return studio
-
-
-@pytest.fixture
 def taught(studio, tmp_path):
     """(studio, character) with one lesson and one finished file."""
     who = stage.character(studio.library)
