@@ -151,9 +151,10 @@ export function mount(root, { persona = null, onsaved = () => {}, onbring = () =
   }
   async function jump({ conversation, turn }) {
     await desk.open(conversation, { turn: turn ?? 0, end: true });
+    book.opened(desk.id);                            // before the list is read: a tick is meant for the conversation one sees
     if (!list.knows(conversation)) await list.refresh();   // Chat or another tab may have added it
     list.mark(conversation);
-    book.opened(desk.id); book.soon();
+    book.soon();
   }
   addEventListener("studio:open", ({ detail }) => { if (ready) { window.studioOpen = null; jump(detail); } else window.studioOpen = detail; }, { signal });
 

@@ -108,6 +108,14 @@ def studio_url(studio_running):
     return studio_running.url
 
 
+@pytest.fixture(scope="module")
+def shared_studio(tmp_path_factory):
+    """A studio for the tests of one file, which leave it as they found it."""
+    running = Running(tmp_path_factory.mktemp("shared") / "home").start()
+    yield running
+    running.end()
+
+
 @pytest.fixture
 def own_studio(tmp_path):
     """A studio for one test, which may kill it."""

@@ -42,6 +42,7 @@ def fresh(page, *said, title="A test"):
     given = {"persona": page.evaluate(f"{EDITOR}.persona"), "title": title, "turns": turns}
     made = httpx.post(f"{page.url}studio/new", json=given, timeout=60).json()["id"]
     go_to(page, made, len(said) - 1)
+    page.wait_for_function(f"id => {EDITOR}.desk.id === id", arg=made)  # the one open before may have as many lines
     expect(lines(page)).to_have_count(len(said))
     expect(lines(page).last).to_be_focused()
     return made

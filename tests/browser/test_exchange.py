@@ -17,8 +17,8 @@ def write(page):
     return page
 
 
-def test_a_pasted_script_is_shown_comes_in_and_goes_again(own_studio, open_page):
-    page = write(open_page(own_studio.url))
+def test_a_pasted_script_is_shown_comes_in_and_goes_again(shared_studio, open_page):
+    page = write(open_page(shared_studio.url))
     found = page.locator(".ps-found")
     before = found.text_content()
     page.locator(".ps-shelf").get_by_role("button", name="Bring in a file").click()
@@ -35,13 +35,13 @@ def test_a_pasted_script_is_shown_comes_in_and_goes_again(own_studio, open_page)
     assert page.evaluate("window.hurt") is None
 
 
-def test_a_folder_comes_in_and_the_writer_says_who_is_the_character(own_studio, open_page, tmp_path):
+def test_a_folder_comes_in_and_the_writer_says_who_is_the_character(shared_studio, open_page, tmp_path):
     folder = tmp_path / "chats"
     folder.mkdir()
     (folder / "one.txt").write_text("Ben: Hello.\nTom: Hi.\n", "utf-8")
     (folder / "two.txt").write_text("Ben: Bed?\nTom: No.\n", "utf-8")
     (folder / ".DS_Store").write_bytes(b"x")
-    page = write(open_page(own_studio.url))
+    page = write(open_page(shared_studio.url))
     before = page.locator(".ps-found").text_content()
     page.locator(".ps-shelf").get_by_role("button", name="Bring in a file").click()
     page.locator("#bring input[webkitdirectory]").set_input_files(folder)
@@ -60,8 +60,8 @@ def test_a_folder_comes_in_and_the_writer_says_who_is_the_character(own_studio, 
     expect(page.locator(".ps-found")).to_have_text(before)
 
 
-def test_a_package_that_was_taken_out_comes_in_as_another_character(own_studio, open_page, tmp_path):
-    page = write(open_page(own_studio.url))
+def test_a_package_that_was_taken_out_comes_in_as_another_character(shared_studio, open_page, tmp_path):
+    page = write(open_page(shared_studio.url))
     page.locator("#write .write-end").get_by_role("button", name="Take out").click()
     with page.expect_download() as saved:
         page.locator("#take").get_by_role("button", name="Save the file").click()
@@ -73,7 +73,7 @@ def test_a_package_that_was_taken_out_comes_in_as_another_character(own_studio, 
     expect(page.locator("#write .told textarea")).to_have_value("Biscuit is here with 111 conversations.")
     expect(page.locator("#cast label")).to_have_count(4)
     newest = page.locator("#cast input").last.get_attribute("value")
-    assert httpx.get(f"{own_studio.url}studio/avatar/{newest}").status_code == 200
+    assert httpx.get(f"{shared_studio.url}studio/avatar/{newest}").status_code == 200
     page.locator("#write .told button").click()
     expect(page.locator("#cast label")).to_have_count(3)
-    assert httpx.get(f"{own_studio.url}studio/avatar/{newest}").status_code == 204  # a page a moment behind may ask; that is no fault
+    assert httpx.get(f"{shared_studio.url}studio/avatar/{newest}").status_code == 204  # a page a moment behind may ask; that is no fault

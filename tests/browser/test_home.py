@@ -27,8 +27,8 @@ def opened(page):
     return page.locator("#cast label.selected")
 
 
-def test_the_first_visit_welcomes_and_the_next_step_is_one_press_away(own_studio, open_page):
-    page = open_page(own_studio.url)
+def test_the_first_visit_welcomes_and_the_next_step_is_one_press_away(shared_studio, open_page):
+    page = open_page(shared_studio.url)
     expect(headline(page)).to_have_value("Write how they talk. Then meet them.")
     assert page.locator("#home button.primary:visible").all_inner_texts() == ["Start a character"]
     page.get_by_role("button", name="Look around with Biscuit").click()
@@ -37,8 +37,8 @@ def test_the_first_visit_welcomes_and_the_next_step_is_one_press_away(own_studio
     expect(page.get_by_role("tab", name="Train", exact=True)).to_have_attribute("aria-selected", "true")
 
 
-def test_whoever_is_picked_on_the_first_visit_is_opened(own_studio, open_page):
-    page = open_page(own_studio.url)
+def test_whoever_is_picked_on_the_first_visit_is_opened(shared_studio, open_page):
+    page = open_page(shared_studio.url)
     expect(headline(page)).to_have_value("Write how they talk. Then meet them.")
     choose(page, "Marlow")
     expect(headline(page)).to_have_value("Marlow is written and ready to learn.")
@@ -97,8 +97,8 @@ def test_a_character_can_be_renamed_copied_thrown_away_and_put_back(own_studio, 
     expect(page.locator("#cast label")).to_have_count(4)
 
 
-def test_an_empty_name_is_refused_and_what_was_typed_stays(own_studio, open_page):
-    page = open_page(own_studio.url)
+def test_an_empty_name_is_refused_and_what_was_typed_stays(shared_studio, open_page):
+    page = open_page(shared_studio.url)
     page.get_by_role("button", name="New character").click()
     page.get_by_label("Who is this, in one line").fill("A shy cloud")
     page.get_by_role("button", name="Make this character").click()
