@@ -13,7 +13,7 @@ from pathlib import Path
 
 from studio.domain import sizes
 from studio.domain.errors import StudioError
-from studio.services import exports, hardware
+from studio.services import exports, hardware, storage
 from studio.services.library import Library
 from studio.services.models import Models
 from studio.services.voice import Voice
@@ -84,7 +84,7 @@ def made(library: Library, voice: Voice, copy: Copy) -> Generator[float, None, N
     """Make what is missing of a copy and yield the share that is done; after a Stop there is no copy, and nothing of it is left."""
     if copy.there:
         return
-    place = copy.file.parent
+    place = storage.private_folder(copy.file.parent)
     library.write_json(place / _MADE_OF, str(copy.model))
     _tidy(library, copy)
     free = shutil.disk_usage(place).free + sum(part.stat().st_size for part in place.glob("*.part"))

@@ -13,6 +13,7 @@ from studio.domain.errors import Busy, NotReady, StudioError
 from studio.domain.talk import Side, Talk
 from studio.services import adapters, partners, quick
 from studio.services.partners import Around, Partner
+from studio.services.quick import Copy
 from studio.services.studio import Studio
 from studio.tabs import hastening
 from studio.tabs.room import SIDES, Room, Talks, Who, buttons, called, columns, note, partner_line, temperature, titled
@@ -178,9 +179,10 @@ def _converse(studio: Studio, persona_id: str, talks: Talks, ear: Ear, asked: As
         for side, partner in asked.partners.items():
             if ear.heard or not talk.awaiting(side):
                 continue
-            for words in hastening.prepared(studio, partner):
+            copy = hastening.copy_of(studio, partner)
+            for words in hastening.prepared(studio, copy):
                 yield Room(note=note(words))
-            for said in _spoken(studio, partner, side, talk, asked.mood) if not ear.heard else ():
+            for said in _spoken(studio, partner, copy, side, talk, asked.mood) if not ear.heard else ():
                 talk = said
                 if ear.heard:
                     break
@@ -200,8 +202,8 @@ def _converse(studio: Studio, persona_id: str, talks: Talks, ear: Ear, asked: As
         yield whole("")
 
 
-def _spoken(studio: Studio, partner: Partner, side: Side, talk: Talk, mood: float) -> Iterator[Talk]:
-    heard, answer, copy = talk.side(side), _new_id(), hastening.copy_of(studio, partner)
+def _spoken(studio: Studio, partner: Partner, copy: Copy | None, side: Side, talk: Talk, mood: float) -> Iterator[Talk]:
+    heard, answer = talk.side(side), _new_id()
     for words in partners.speak(studio.voice, studio.models, studio.ollama, partner, heard, temperature(mood), copy):
         yield talk.having(side, (*heard, Turn(answer, "model", words)))
 
@@ -311,9 +313,7 @@ def _composer(parts: dict[str, Any]) -> None:
     with gr.Row(elem_classes="acts"):
         for name, word, icon in acts:
             parts[name] = gr.Button(word, size="sm", min_width=0, visible=False, elem_classes=["icon", icon, "quiet"])
-    parts["faster"] = gr.Checkbox(
-        label=hastening.LABEL, info=hastening.GAIN, container=False, interactive=True, visible=False, elem_classes="faster"
-    )
+    parts["faster"] = hastening.box()
 
 
 def _wire(studio: Studio, persona: gr.Radio, tab: gr.Tab, parts: dict[str, Any], ear: gr.State) -> None:

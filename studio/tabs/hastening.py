@@ -24,6 +24,11 @@ def copy_of(studio: Studio, partner: Partner) -> Copy | None:
     return partners.copy_of(studio.library, studio.models, partner) if quick.wanted(studio.library) else None
 
 
+def box() -> gr.Checkbox:
+    """The tick."""
+    return gr.Checkbox(label=LABEL, info=GAIN, container=False, interactive=True, visible=False)
+
+
 def beginning(studio: Studio, partner: Partner, alone: bool) -> str:
     """Where a partner comes from, and that it is the quick copy that answers where it is."""
     return "<br>".join(filter(None, [room.beginning(partner, alone), QUICK * bool(copy_of(studio, partner))]))
@@ -45,9 +50,8 @@ def _cost(copy: Copy) -> str:
     return f"The copy takes {sizes.in_words(copy.size)} of your disk and is made once {often}, before the next answer."
 
 
-def prepared(studio: Studio, partner: Partner) -> Iterator[str]:
-    """Make what is missing before this partner can answer quickly; yields what to tell meanwhile."""
-    copy = copy_of(studio, partner)
+def prepared(studio: Studio, copy: Copy | None) -> Iterator[str]:
+    """Make what is missing of a copy before it can answer; yields what to tell meanwhile."""
     if copy and not copy.there:
         told = ""
         with closing(quick.made(studio.library, studio.voice, copy)) as shares:

@@ -87,7 +87,8 @@ def test_stop_while_a_copy_is_made_gives_the_question_back_and_leaves_nothing(ta
 def test_no_tick_where_a_card_answers_or_no_file_can_be_made(taught, library, tmp_path, monkeypatch):
     studio, who = taught
     quick.want(library, True)
-    other = replace(studio, models=Models(stage.practice(tmp_path), library, True))  # its config tells too little
+    (stage.practice(tmp_path) / "config.json").write_text('{"model_type": "gemma9", "max_position_embeddings": 256}')
+    other = replace(studio, models=Models(tmp_path / "practice-model", library, True))
     assert chat.visit(other, who, {}, "both", None, None).faster["visible"] is False
     (tmp_path / "nvidia-smi").write_text("#!/bin/sh\nexit 1\n")
     (tmp_path / "nvidia-smi").chmod(0o755)
