@@ -11,6 +11,7 @@ are equal, and when nothing else used more than a tenth of the processors. `--ke
 
 import argparse
 import hashlib
+import importlib
 import json
 import os
 import statistics
@@ -69,8 +70,13 @@ ROWS = {
 
 
 def code() -> str:
-    """A mark of everything a figure depends on: what was measured by other code is measured again."""
-    files = sorted([*(HERE / "studio/engine").glob("*.py"), *(HERE / "tests/benchmarks/shared").glob("*.py")])
+    """A mark of all modules a party imports: what was measured by other code is measured again."""
+    importlib.import_module("tests.benchmarks.shared.party")
+    files = sorted(
+        Path(str(module.__file__))
+        for name, module in sys.modules.items()
+        if name.startswith(("studio.", "tests.benchmarks.shared.")) and module.__file__
+    )
     return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:16]
 
 
