@@ -31,7 +31,7 @@ def desk(library):
 @pytest.fixture(scope="module")
 def lessons(tmp_path_factory):
     root = tmp_path_factory.mktemp("lessons")
-    return {kind: tiny.adapter(root / kind, PRACTICE, use_dora=kind == "dora") for kind in ("lora", "dora")}
+    return {kind: tiny.adapter(root / kind, PRACTICE, use_dora=kind == "dora", lora_alpha=40) for kind in ("lora", "dora")}
 
 
 def made(desk, lesson=None, model="practice"):
