@@ -17,9 +17,12 @@ from studio.engine.merger import Merger
 def make(folder: Path, lesson: Path | None, file: Path, beside: Path | None) -> Generator[float, None, None]:
     """Make what is missing: `file`, the model in `folder` as Q8_0, and `beside`, what was learned in `lesson` as an adapter file for it.
 
-    Without `beside` the lesson is merged into the file. Yields the share that is done; closed before its end it leaves nothing. Raises StudioError for
+    Without `beside` the lesson is merged into the file. Yields the share that is done; closed before its end it leaves nothing unfinished. Raises StudioError for
     models and lessons no file can be made of.
     """
+    for old in file.parent.glob("*.part"):
+        if not old.name.startswith(file.name):
+            old.unlink()  # what a killed making of something else left
     plan, _ = plan_of(file.stem, folder, lesson)
     if lesson and beside and not beside.is_file():
         with _finished(beside) as part:

@@ -2,7 +2,8 @@
 
 Each model's copies have a folder of their own under `quick/`, with the name of the model's folder in `made_of.json`. A file's name ends with a stamp of what
 it was made of; when that changes, the file is not found any more and another one is made. Of a model there stay its newest copy, the adapter files of the
-newest LESSONS lessons, and one merged copy, because each of those is as large as the model. The copies of a model that is gone go at the next making.
+newest LESSONS lessons, and the newest MERGED merged ones, because each of those is as large as the model: as many as can stand side by side. The copies of
+a model that is gone go at the next making.
 """
 
 import hashlib
@@ -19,6 +20,7 @@ from studio.services.models import Models
 from studio.services.voice import Voice
 
 LESSONS = 4  # whose adapter files are kept; they have a few hundredths of the model's size
+MERGED = 2
 _MARGIN = 200_000_000  # bytes of disk left for everybody else
 _MODEL = ("*.safetensors", "config.json", "tokenizer.json", "chat_template.jinja")
 _LESSON = ("adapter_model.safetensors", "adapter_config.json", "chat_template.jinja")
@@ -81,7 +83,7 @@ def copy_of(library: Library, models: Models, model_id: str, lesson: Path | None
 
 
 def made(library: Library, voice: Voice, copy: Copy) -> Generator[float, None, None]:
-    """Make what is missing of a copy and yield the share that is done; after a Stop there is no copy, and nothing of it is left."""
+    """Make what is missing of a copy and yield the share that is done; after a Stop nothing unfinished is left."""
     if copy.there:
         return
     place = storage.private_folder(copy.file.parent)
@@ -98,14 +100,11 @@ def made(library: Library, voice: Voice, copy: Copy) -> Generator[float, None, N
 
 
 def _tidy(library: Library, copy: Copy) -> None:
-    """Remove the copies of models that are gone, what lies unfinished of others, and all but the newest of this model's."""
+    """Remove the copies of models that are gone, and all but the newest of this model's."""
     for note in library.quick_dir.glob(f"*/{_MADE_OF}"):
         if not (Path(library.read_json(note, "")) / "config.json").is_file():
             shutil.rmtree(note.parent)
-    for part in library.quick_dir.glob("*/*.part"):
-        if not part.name.startswith((copy.file.stem, copy.beside.stem if copy.beside else copy.file.stem)):
-            part.unlink()
-    for names, most in (("model-*.gguf", 1), ("*.lora.gguf", LESSONS), ("*.merged.gguf", 1)):
+    for names, most in (("model-*.gguf", 1), ("*.lora.gguf", LESSONS), ("*.merged.gguf", MERGED)):
         files = sorted(copy.file.parent.glob(names), key=lambda file: file.stat().st_mtime, reverse=True)
         for old in files[most:]:
             old.unlink()

@@ -57,7 +57,7 @@ class Voice:
                     return
 
     def quicken(self, model: Path, lesson: Path | None, file: Path, beside: Path | None) -> Generator[float, None, None]:
-        """Make a quick copy and yield the share that is done; after a Stop there is nothing."""
+        """Make a quick copy and yield the share that is done; after a Stop nothing unfinished is left."""
         making = importlib.import_module("studio.engine.quickener").make(model, lesson, file, beside)
         with self._turn(), closing(making):
             self._let_go()

@@ -46,7 +46,7 @@ def _cost(copy: Copy) -> str:
     """What a copy takes, and how often."""
     if copy.there:
         return f"The copy takes {sizes.in_words(copy.size)} of your disk. Untick to hear the exact voice."
-    often = "for each lesson with DoRA, of which the newest is kept" if copy.merged else "for all lessons on this model"
+    often = f"for each lesson with DoRA, of which the newest {quick.MERGED} are kept" if copy.merged else "for all lessons on this model"
     return f"The copy takes {sizes.in_words(copy.size)} of your disk and is made once {often}, before the next answer."
 
 

@@ -124,6 +124,7 @@ def test_a_making_that_is_killed_leaves_no_file_and_is_gone_on_with(bases, tmp_p
                 os._exit(9)"""
     assert subprocess.run([sys.executable, "-c", killed], cwd=PROJECT, check=False).returncode == 9
     assert not (tmp_path / "practice.gguf").exists() and (tmp_path / "practice.gguf.part").stat().st_size > 100_000
+    (tmp_path / "other.gguf.part").write_bytes(b"left by a making of something else")
     shares = list(quickener.make(PRACTICE, None, tmp_path / "practice.gguf", None))
     assert shares[0] > 0.2, "what was whole is not written again"
     assert (tmp_path / "practice.gguf").read_bytes() == bases["practice"][1].read_bytes()

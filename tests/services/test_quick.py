@@ -69,8 +69,8 @@ def test_what_changed_is_made_again_and_only_the_newest_copies_stay(desk, lesson
     taught = [Path(shutil.copytree(lessons["lora"], tmp_path / f"lesson-{n}")) for n in range(quick.LESSONS + 1)]
     worn = [made(desk, lesson, own)[0] for lesson in taught]
     assert [copy.there for copy in worn] == [False] + [True] * quick.LESSONS
-    doras = [made(desk, Path(shutil.copytree(lessons["dora"], tmp_path / f"dora-{n}")), own)[0] for n in range(2)]
-    assert [copy.there for copy in doras] == [False, True] and second.there
+    doras = [made(desk, Path(shutil.copytree(lessons["dora"], tmp_path / f"dora-{n}")), own)[0] for n in range(quick.MERGED + 1)]
+    assert [copy.there for copy in doras] == [False] + [True] * quick.MERGED and second.there
     shutil.rmtree(folder)
     made(desk)
     assert [place.name.startswith("practice") for place in library.quick_dir.iterdir() if place.is_dir()] == [True], "gone with their model"
