@@ -14,7 +14,7 @@ from studio.services.studio import Studio
 from studio.tabs import room
 
 LABEL = "Answer faster"
-GAIN = "Two to three times as quick. It answers from a rounded copy of the model, so now and then a word differs from the exact voice."
+GAIN = "Two to three times as quick, from a rounded copy of the model: now and then a word differs from the exact voice, which answers without this tick."
 QUICK = "the quick copy answers"  # beside the name of who does
 MAKING = "Making the quick copy, {:.0%} done. This happens once. Stop leaves nothing behind."
 
@@ -44,10 +44,8 @@ def tick(studio: Studio, *there: Partner | None) -> Any:
 
 def _cost(copy: Copy) -> str:
     """What a copy takes, and how often."""
-    if copy.there:
-        return f"The copy takes {sizes.in_words(copy.size)} of your disk. Untick to hear the exact voice."
     often = f"for each lesson with DoRA, of which the newest {quick.MERGED} are kept" if copy.merged else "for all lessons on this model"
-    return f"The copy takes {sizes.in_words(copy.size)} of your disk and is made once {often}, before the next answer."
+    return f"The copy takes {sizes.in_words(copy.size)} of your disk and is made once {often}, before the first quick answer."
 
 
 def prepared(studio: Studio, copy: Copy | None) -> Iterator[str]:
