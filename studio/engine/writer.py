@@ -4,7 +4,8 @@ Never more than one block of rows is in memory. Attention needs no reordering fo
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
@@ -115,6 +116,13 @@ def write(plan: Plan, merger: Merger, kind: FileKind, path: Path, progress: Prog
 
     `progress` hears a share from 0 to 1 and may raise to stop.
     """
+    with closing(written(plan, merger, kind, path)) as shares:
+        for share in shares:
+            progress(share)
+
+
+def written(plan: Plan, merger: Merger, kind: FileKind, path: Path) -> Generator[float, None, None]:
+    """The same step by step: yields the share that is written; whoever stops listening closes it."""
     homes = sources(plan, merger)
     writer = GGUFWriter(None, plan.shape.family)
     _keys(writer, plan, kind)
@@ -124,7 +132,7 @@ def write(plan: Plan, merger: Merger, kind: FileKind, path: Path, progress: Prog
         stored = GGMLQuantizationType[stored_as(name, size, kind, plan.shape)]
         writer.add_tensor_info(name, size, np.dtype(np.float32), _stored_bytes(size, stored), raw_dtype=stored)
     with Keeper(path, head(writer, path), merger.stamp()) as keeper:
-        _weights(keeper, plan, merger, kind, homes, progress)
+        yield from _weights(keeper, plan, merger, kind, homes)
         keeper.finish()
 
 
@@ -146,7 +154,7 @@ def _stored_bytes(size: tuple[int, ...], stored: GGMLQuantizationType) -> int:
     return prod(size) // weights * width
 
 
-def _weights(keeper: Keeper, plan: Plan, merger: Merger, kind: FileKind, homes: dict[str, tuple[str, ...]], progress: Progress) -> None:
+def _weights(keeper: Keeper, plan: Plan, merger: Merger, kind: FileKind, homes: dict[str, tuple[str, ...]]) -> Iterator[float]:
     tensors = plan.tensors()
     total, done = sum(prod(size) for size in tensors.values()), 0
     for name, size in tensors.items():
@@ -157,7 +165,7 @@ def _weights(keeper: Keeper, plan: Plan, merger: Merger, kind: FileKind, homes: 
         for block in blocks(plan.shape, merger, name, homes[name], size):
             keeper.put(packed(block, stored, name))
             done += block.size
-            progress(done / total)
+            yield done / total
         keeper.end(name)
 
 

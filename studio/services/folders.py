@@ -28,6 +28,11 @@ class Folders:
         return self._folder("models")
 
     @property
+    def quick_dir(self) -> Path:
+        """Where quick copies of models lie."""
+        return self._folder("quick")
+
+    @property
     def scratch(self) -> Path:
         """A place for files that may be gone tomorrow."""
         return self._folder("scratch")

@@ -7,12 +7,13 @@ from typing import Literal
 
 from studio.domain.conversation import Turn
 from studio.domain.errors import NotFound
-from studio.services import adapters, exports
+from studio.services import adapters, exports, quick
 from studio.services.adapters import Adapter
 from studio.services.exports import Made
 from studio.services.library import Library
 from studio.services.models import Models
 from studio.services.ollama import Ollama, Said
+from studio.services.quick import Copy
 from studio.services.voice import LONGEST, Voice
 
 Kind = Literal["lesson", "file", "ollama", "plain"]
@@ -77,11 +78,22 @@ def named(partners: Sequence[Partner], key: str | None) -> Partner | None:
     return chosen(partners, key)
 
 
+def copy_of(library: Library, models: Models, partner: Partner) -> Copy | None:
+    """The quick copy from which the app's own model could answer on this computer; None for others, and where it would gain nothing."""
+    if partner.kind not in ("lesson", "plain") or not quick.possible():
+        return None
+    return quick.copy_of(library, models, partner.model, partner.adapter.folder if partner.adapter else None)
+
+
 def speak(
-    voice: Voice, models: Models, ollama: Ollama, partner: Partner, turns: Sequence[Turn], temperature: float
+    voice: Voice, models: Models, ollama: Ollama, partner: Partner, turns: Sequence[Turn], temperature: float, copy: Copy | None = None
 ) -> Generator[str, None, None]:
-    """Yield the growing answer of a partner to the last turn; all of them take turns at the one voice, and hear its Stop."""
-    if partner.kind == "ollama":
+    """Yield the growing answer of a partner to the last turn, from its quick copy where that is given; all of them take turns at the one voice,
+    and hear its Stop.
+    """
+    if copy:
+        yield from voice.speak(copy.file, copy.beside, turns, partner.adapter.system if partner.adapter else "", temperature)
+    elif partner.kind == "ollama":
         yield from voice.relay(_words(ollama.chat(partner.name, turns, temperature, LONGEST)))
     elif partner.kind == "file" and partner.made:
         yield from voice.speak(partner.made.file, None, turns, partner.made.spec["persona"]["system"], temperature)

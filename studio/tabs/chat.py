@@ -11,10 +11,12 @@ import gradio as gr
 from studio.domain.conversation import Turn
 from studio.domain.errors import Busy, NotReady, StudioError
 from studio.domain.talk import Side, Talk
-from studio.services import adapters, partners
+from studio.services import adapters, partners, quick
 from studio.services.partners import Around, Partner
+from studio.services.quick import Copy
 from studio.services.studio import Studio
-from studio.tabs.room import SIDES, Room, Talks, Who, beginning, buttons, called, columns, note, partner_line, temperature, titled
+from studio.tabs import hastening
+from studio.tabs.room import SIDES, Room, Talks, Who, buttons, called, columns, note, partner_line, temperature, titled
 from studio.tabs.speech import bubbles
 from studio.tabs.wiring import LATEST, MISTAKE, Choose, bind, go, html, literal, says, when
 
@@ -68,11 +70,11 @@ def visit(
         who=gr.update(
             choices=[(persona.name, "character"), (called(left, persona.name), "before"), ("Side by side", "both")], value=choice
         ),
-        plain_head=f"<h2>{literal(called(left, persona.name))} <small>{beginning(left, len(around.others) == 1)}</small></h2>",
+        plain_head=f"<h2>{literal(called(left, persona.name))} <small>{hastening.beginning(studio, left, len(around.others) == 1)}</small></h2>",
         beside=_offered(around.others, left),
         plain_invite=ASK_PLAIN if left.kind == "plain" else ASK_OTHER,
         name=persona.name,
-        origin=f"<small>{beginning(taught, len(around.own) == 1)}</small>" if taught else "",
+        origin=f"<small>{hastening.beginning(studio, taught, len(around.own) == 1)}</small>" if taught else "",
         partner=_offered(around.own, taught),
         hello_words=f"Say hello. {persona.name} has been waiting.",
         first=shown[0],
@@ -82,6 +84,7 @@ def visit(
             placeholder="Ask the plain model" if who == "before" and left.kind == "plain" else f"Say something to {persona.name}"
         ),
         newest=newest,
+        faster=hastening.tick(studio, taught, left),
         **columns(talk, who),
         **buttons(talk, who, taught is not None),
     )
@@ -109,6 +112,12 @@ def again(
     talk = talks.get(persona_id, Talk()).asking_again(tuple(asked.partners))
     if talk is not None:
         yield from _converse(studio, persona_id, talks, ear, asked, talk)
+
+
+def hurry(studio: Studio, on: bool, *here: Any) -> Room:
+    """Remember whether answers shall come from quick copies, and show the room so."""
+    quick.want(studio.library, on)
+    return visit(studio, *here)
 
 
 def put_back(studio: Studio, persona_id: str | None, talks: Talks, box: str) -> tuple[Any, Any]:
@@ -170,7 +179,10 @@ def _converse(studio: Studio, persona_id: str, talks: Talks, ear: Ear, asked: As
         for side, partner in asked.partners.items():
             if ear.heard or not talk.awaiting(side):
                 continue
-            for said in _spoken(studio, partner, side, talk, asked.mood):
+            copy = hastening.copy_of(studio, partner)
+            for words in hastening.prepared(studio, copy):
+                yield Room(note=note(words))
+            for said in _spoken(studio, partner, copy, side, talk, asked.mood) if not ear.heard else ():
                 talk = said
                 if ear.heard:
                     break
@@ -190,9 +202,9 @@ def _converse(studio: Studio, persona_id: str, talks: Talks, ear: Ear, asked: As
         yield whole("")
 
 
-def _spoken(studio: Studio, partner: Partner, side: Side, talk: Talk, mood: float) -> Iterator[Talk]:
+def _spoken(studio: Studio, partner: Partner, copy: Copy | None, side: Side, talk: Talk, mood: float) -> Iterator[Talk]:
     heard, answer = talk.side(side), _new_id()
-    for words in partners.speak(studio.voice, studio.models, studio.ollama, partner, heard, temperature(mood)):
+    for words in partners.speak(studio.voice, studio.models, studio.ollama, partner, heard, temperature(mood), copy):
         yield talk.having(side, (*heard, Turn(answer, "model", words)))
 
 
@@ -301,6 +313,7 @@ def _composer(parts: dict[str, Any]) -> None:
     with gr.Row(elem_classes="acts"):
         for name, word, icon in acts:
             parts[name] = gr.Button(word, size="sm", min_width=0, visible=False, elem_classes=["icon", icon, "quiet"])
+    parts["faster"] = hastening.box()
 
 
 def _wire(studio: Studio, persona: gr.Radio, tab: gr.Tab, parts: dict[str, Any], ear: gr.State) -> None:
@@ -319,6 +332,7 @@ def _wire(studio: Studio, persona: gr.Radio, tab: gr.Tab, parts: dict[str, Any],
     parts["stop"].click(bind(hush, studio), ear, everything, **calm)
     parts["keep"].click(bind(keep, studio), [persona, talks, who], everything, **calm)
     parts["restart"].click(bind(restart, studio), [persona, talks, who], everything, **calm)
+    parts["faster"].input(bind(hurry, studio), [parts["faster"], *here], everything, **calm)
     parts["teach"].click(None, js=go("train"))
     gr.on([tab.select, who.input, partner.input, beside.input], bind(visit, studio), here, everything, **calm)
     left = when(persona.change).then(bind(leave, studio), [talks, ear], None, **calm, **LATEST)

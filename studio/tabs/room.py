@@ -66,6 +66,7 @@ class Room(NamedTuple):
     again: Any = gr.skip()
     keep: Any = gr.skip()
     restart: Any = gr.skip()
+    faster: Any = gr.skip()
     newest: Any = gr.skip()  # the newest lesson there was at the last look
 
 

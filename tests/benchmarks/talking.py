@@ -1,15 +1,20 @@
-"""How soon a character answers in a long talk, and how quickly base and character take turns.
+"""How soon a character answers in a long talk, how quickly base and character take turns, and how quickly the quick voice speaks.
 
     python -m studio bench talking [--json FILE]
-    python tests/benchmarks/talking.py [--only 270m,1b] [--rounds 5] [--models FOLDER] [--json FILE]
+    python tests/benchmarks/talking.py [--only 270m,1b] [--rows first-token,decode] [--rounds 5] [--models FOLDER] [--json FILE]
 
 `first-token`: the time to the first token of a turn after 1,000 tokens of talk, with what was read before kept, against the same turn read from the
 beginning. `toggle`: from one voice to the other, both in memory. Gemma 3 shapes with random weights (time doesn't depend on values), an adapter of
 rank 16 on all seven projections, both ways in turn in one process; medians. Before that, both ways have to give the same logits.
+
+`decode`: an answer of 64 tokens, the prompt with it, by the quick voice (llama.cpp, Q8_0, the adapter beside it) against transformers' `generate` in bf16
+wearing the same adapter through peft, and against the app's exact voice, in turn, all with all threads. The dictionary is filled up to the 262,144 words the head has, so that both score all
+of them. It counts where the quick voice's logits, along the words `generate` said, are those of the same model in bf16 but for what Q8_0 rounds.
 """
 
 import argparse
 import json
+import os
 import random
 import statistics
 import sys
@@ -21,17 +26,24 @@ from typing import Any
 HERE = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(HERE))
 
+import numpy as np  # noqa: E402
 import torch  # noqa: E402
-from peft import LoraConfig, get_peft_model  # noqa: E402
+from peft import LoraConfig, PeftModel, get_peft_model  # noqa: E402
+from transformers import AutoModelForCausalLM, PreTrainedModel  # noqa: E402
 
-from studio.engine import loader  # noqa: E402
+from studio.domain.conversation import Turn  # noqa: E402
+from studio.engine import loader, quickener  # noqa: E402
 from studio.engine.generator import Speaker  # noqa: E402
 from studio.engine.prefix import Prefix  # noqa: E402
+from studio.engine.teller import Teller  # noqa: E402
 from tests.benchmarks import training_fits  # noqa: E402
 from tests.benchmarks.shared import quiet  # noqa: E402
 
 HISTORY, TURN = 1000, 30  # tokens
-TABLE = ("first-token-270m", "first-token-1b")
+TABLE = ("first-token-270m", "first-token-1b", "decode-270m", "decode-1b")
+ANSWER = 64  # tokens
+DECODE = {"270m": (2.0, 2.5), "1b": (2.5, 3.0)}  # gate and ambition against transformers' generate
+ROUNDED = 1e-2  # squared error of the logits over their squared size: what Q8_0 may round
 TIMES, SOON = (15.0, 20.0), {"270m": 60.0, "1b": 200.0}  # gate and ambition against reading all; ms, an ambition only
 TOGGLE = (5.0, 1.0)  # ms
 FAR = 0.02  # of the largest logit: what bf16 may round apart
@@ -98,8 +110,114 @@ def measure(name: str, place: Path, rounds: int) -> dict[str, Any]:
         "ms to toggle": bar(figures["toggle_ms"], *TOGGLE, "<="),
         "logits apart": bar(figures["logits_apart"], FAR, FAR, "<="),
     }
-    met = all((b["measured"] >= b["gate"]) if b["sign"] == ">=" else (b["measured"] <= b["gate"]) for b in bars.values())
-    return {"row": f"first-token-{name}", "figures": figures, "bars": bars, "met": met}
+    return {"row": f"first-token-{name}", "figures": figures, "bars": bars, "met": met(bars)}
+
+
+def worded(folder: Path, made: Path) -> Path:
+    """The same model with as many words in its dictionary as its head has rows; no text is ever split into the new ones."""
+    made.mkdir(exist_ok=True)
+    for file in folder.iterdir():
+        if file.name != "tokenizer.json" and not (made / file.name).exists():
+            os.link(file, made / file.name)
+    words = json.loads((folder / "tokenizer.json").read_text("utf-8"))
+    there = len(words["model"]["vocab"])
+    words["model"]["vocab"] |= {f"filler{n}": n for n in range(there, training_fits.WORDS["vocab_size"])}
+    (made / "tokenizer.json").write_text(json.dumps(words), "utf-8")
+    return made
+
+
+def generated(model: PreTrainedModel, ids: list[int]) -> tuple[float, list[int]]:
+    """Seconds of transformers' own answer, and that."""
+    given = torch.tensor([ids])
+    began = time.perf_counter()
+    said = model.generate(
+        given, attention_mask=torch.ones_like(given), max_new_tokens=ANSWER, min_new_tokens=ANSWER, do_sample=False, pad_token_id=0
+    )
+    return time.perf_counter() - began, said[0, len(ids) :].tolist()
+
+
+def told(teller: Teller, learned: Path, question: Turn) -> tuple[float, int]:
+    """Seconds of the quick voice's answer with nothing read before, and how many tokens it said."""
+    memory, prompt = teller.memory(learned), len(teller.ids(teller._prompt([question], "")))
+    memory.recalled([0])
+    began = time.perf_counter()
+    for _ in teller.speak(learned, [question], "", 0.0, lambda: False, ANSWER):
+        continue
+    return time.perf_counter() - began, len(memory.read) - prompt + 1
+
+
+def exactly(speaker: Speaker, learned: Path, question: Turn, prompt: int) -> tuple[float, int]:
+    """The same of the exact voice; `prompt`: how many tokens the question takes."""
+    speaker._read.clear()
+    began = time.perf_counter()
+    for _ in speaker.speak(learned, [question], "", 0.0, lambda: False, ANSWER):
+        continue
+    return time.perf_counter() - began, len(next(iter(speaker._read.values())).read) - prompt + 1
+
+
+@torch.inference_mode()
+def apart(model: PreTrainedModel, teller: Teller, learned: Path, ids: list[int], said: list[int]) -> dict[str, float]:
+    """How far the quick voice's logits are from the model's along one answer."""
+    wanted = model(torch.tensor([ids + said])).logits[0, len(ids) - 1 : -1].float().numpy()
+    memory = teller.memory(learned)
+    memory.recalled([0])
+    found = []
+    for block in [ids, *([token] for token in said[:-1])]:
+        memory.hear(block, lambda: False)
+        found.append(memory.logits(teller._vocabulary).copy())
+    seen = np.stack(found)
+    likely = [torch.from_numpy(rows).log_softmax(-1) for rows in (wanted, seen)]
+    return {
+        "nmse": float(((wanted - seen) ** 2).sum() / (wanted**2).sum()),
+        "kl": float((likely[0].exp() * (likely[0] - likely[1])).sum(-1).mean()),
+        "top1": float((wanted.argmax(-1) == seen.argmax(-1)).mean()),
+    }
+
+
+def decode(name: str, place: Path, rounds: int) -> dict[str, Any]:
+    """How quickly one model answers."""
+    folder = worded(training_fits.folder(name, place), place / f"{name}-words")
+    learned = adapter(folder, place / f"{name}-adapter")
+    base, beside = place / f"{name}-quick.gguf", place / f"{name}-quick.lora.gguf"
+    for old in (base, beside):
+        old.unlink(missing_ok=True)
+    making = time.perf_counter()
+    for _ in quickener.make(folder, learned, base, beside):
+        continue
+    making = time.perf_counter() - making
+    peer = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(folder, dtype=torch.bfloat16), learned).eval()
+    teller, speaker, rates = Teller(base), Speaker(folder), dict[str, list[float]](peer=[], exact=[], quick=[])
+    for number in range(rounds + 1):
+        question = Turn("0", "user", f"{number} puddles lie by the gate. What do you smell?")
+        ids = teller.ids(teller._prompt([question], ""))
+        seconds, said = generated(peer, ids)
+        (exact, exactly_said), (quick, count) = exactly(speaker, learned, question, len(ids)), told(teller, beside, question)
+        if number:  # the first time each is warming up
+            rates["peer"].append(len(said) / seconds)
+            rates["exact"].append(exactly_said / exact)
+            rates["quick"].append(count / quick)
+    toggles = []
+    for number in range(20):
+        began = time.perf_counter()
+        teller.memory(None if number % 2 else beside)
+        toggles.append(time.perf_counter() - began)
+    figures = {kind: statistics.median(each) for kind, each in rates.items()} | {"toggle_ms": 1000 * statistics.median(toggles)}
+    figures |= {"times": figures["quick"] / figures["peer"], "times_exact": figures["quick"] / figures["exact"], "making_s": making}
+    figures |= apart(peer, teller, beside, ids, said)
+    teller.close()
+    figures = {key: round(value, 6) for key, value in figures.items()}
+    bars = {
+        "x generate": bar(figures["times"], *DECODE[name], ">="),
+        "x the exact voice": bar(figures["times_exact"], *DECODE[name], ">="),
+        "ms to toggle": bar(figures["toggle_ms"], *TOGGLE, "<="),
+        "logits apart (nmse)": bar(figures["nmse"], ROUNDED, ROUNDED, "<="),
+    }
+    return {"row": f"decode-{name}", "figures": figures, "bars": bars, "met": met(bars)}
+
+
+def met(bars: dict[str, dict[str, Any]]) -> bool:
+    """Whether every gate is reached."""
+    return all((b["measured"] >= b["gate"]) if b["sign"] == ">=" else (b["measured"] <= b["gate"]) for b in bars.values())
 
 
 def bar(measured: float, gate: float, ambition: float, sign: str) -> dict[str, Any]:
@@ -111,6 +229,7 @@ def main() -> int:
     """Measure and print; 0 when the gates are met."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", default="270m,1b")
+    parser.add_argument("--rows", default="first-token,decode")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--models", type=Path, help="a folder in which random models are kept for the next time")
     parser.add_argument("--json", type=Path)
@@ -118,10 +237,11 @@ def main() -> int:
     if (share := quiet.disturbed()) > quiet.LOUD:
         sys.exit(f"Others use {share:.0%} of the processors. Nothing was measured. End them, and measure again.")
     with tempfile.TemporaryDirectory() as scratch:
-        found = []
-        for name in given.only.split(","):
-            found.append(measure(name, given.models or Path(scratch), given.rounds))
-            print(json.dumps(found[-1]), flush=True)
+        found, ways = [], {"first-token": measure, "decode": decode}
+        for row in given.rows.split(","):
+            for name in given.only.split(","):
+                found.append(ways[row](name, given.models or Path(scratch), given.rounds))
+                print(json.dumps(found[-1]), flush=True)
     if given.json:
         given.json.write_text(json.dumps(found, indent=1))
     return 0 if all(row["met"] for row in found) else 1

@@ -9,6 +9,8 @@ import zipfile
 import pytest
 from playwright.sync_api import expect
 
+from studio.services import hardware
+
 LESSON = 600_000  # ms; a real lesson on a slow, shared machine
 FILE = 600_000
 
@@ -82,6 +84,8 @@ def test_a_newcomer_takes_biscuit_from_home_to_a_file(own_studio, open_page):
     reads_the_certificate(page, measured)
     takes_the_package(page, lessons[0])
     hears_the_file_beside_the_app(page)
+    if not hardware.accelerated():
+        hears_the_quick_voice(page, own_studio.home)
 
 
 def reads_the_certificate(page, measured):
@@ -123,6 +127,19 @@ def hears_the_file_beside_the_app(page):
     for column in (".plain", ".voiced"):
         expect(page.locator(f"#chat {column} .bot.message:visible").last).to_have_text(re.compile(r"\w"), timeout=120_000)
     expect(page.locator("#chat .aside.warn:visible")).to_have_count(0)
+
+
+def hears_the_quick_voice(page, home):
+    """Ticked, a copy is made and answers, and the room says so; unticked, the exact voice is back."""
+    tick, told = page.get_by_label("Answer faster").locator("visible=true"), page.locator("#chat .voiced .heading")
+    tick.check()
+    expect(told).to_contain_text("the quick copy answers")
+    ask(page, "Are you quick?")
+    until(lambda: list((home / "quick").glob("*/model-*.gguf")) and list((home / "quick").glob("*/biscuit-*.lora.gguf")))
+    expect(page.locator("#chat .voiced .bot.message:visible")).to_have_count(3, timeout=60_000)
+    expect(page.locator("#chat .aside.warn:visible")).to_have_count(0)
+    tick.uncheck()
+    expect(told).not_to_contain_text("the quick copy answers")
 
 
 def ask(page, words):
