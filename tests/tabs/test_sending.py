@@ -123,6 +123,35 @@ def test_what_it_says_in_ollama_joins_the_certificate(exporting, answer, mark, w
     assert kept["name"] == "biscuit" and kept["version"] == "0.30.1" and room.there["visible"]
 
 
+def test_a_stop_ends_the_questions_in_ollama_and_says_how_many_were_asked(exporting):
+    studio, who = exporting
+    folder = finish(studio, who)
+    rooms = export.deliver(studio, who, str(folder))
+    while next(rooms).phase != "Asking it in Ollama, question 3 of 10":
+        pass
+    assert export.stop(studio, who, str(folder)).phase == "Stopping"
+    last = list(rooms)[-1]
+    assert last.sending == "" and last.timer["active"] and not exports.halted(folder)
+    room = export.visit(studio, who, None, "Q8_0", "")
+    assert marks(room.cert)[-1] == "wait" and room.there["visible"]
+    assert "You stopped after 2 of 10 test questions" in room.cert
+    assert len(json.loads((folder / "ollama.json").read_text())["lines"]) == 2
+
+
+def test_a_stop_on_the_way_to_ollama_leaves_the_file_and_can_be_taken_back(exporting):
+    studio, who = exporting
+    folder = finish(studio, who)
+    rooms = export.deliver(studio, who, str(folder))
+    assert next(rooms).phase == "Copying the file"
+    export.stop(studio, who, str(folder))
+    last = list(rooms)[-1]
+    assert last.note["value"].startswith("Stopped. The file is safe") and last.acts["visible"] and last.sending == ""
+    assert studio.ollama.taken == [] and (folder / "biscuit-Q8_0.gguf").exists()
+    assert export.visit(studio, who, None, "Q8_0", "").there["visible"] is False
+    list(export.deliver(studio, who, export.send(studio, who, None, "Q8_0", "biscuit").sending))
+    assert len(studio.ollama.taken) == 1, "the stop counted once"
+
+
 def test_two_lines_tell_how_to_take_it_to_another_ollama(exporting):
     folder = finish(*exporting)
     (folder / "Modelfile").write_text('FROM ./biscuit-Q8_0.gguf\nTEMPLATE """x"""\n')
