@@ -9,7 +9,9 @@ import pytest
 
 from studio.domain.errors import NotReady, StudioError
 from studio.services import exports, orders
+from studio.services.ollama import Ollama
 from studio.tabs import export
+from tests import boxes
 from tests.tabs import stage
 from tests.tabs.workbench import Box, finish, marks
 
@@ -136,6 +138,22 @@ def test_a_stop_ends_the_questions_in_ollama_and_says_how_many_were_asked(export
     assert marks(room.cert)[-1] == "wait" and room.there["visible"]
     assert "You stopped after 2 of 10 test questions" in room.cert
     assert len(json.loads((folder / "ollama.json").read_text())["lines"]) == 2
+
+
+def test_a_stop_is_heard_while_ollama_has_not_said_a_word(exporting):
+    server = boxes.opened()  # it speaks Ollama's protocol, and is none
+    studio, who = replace(exporting[0], ollama=Ollama(f"127.0.0.1:{server.server_port}")), exporting[1]
+    folder = finish(studio, who)
+    server.awake.clear()
+    rooms = export.deliver(studio, who, str(folder))
+    while next(rooms).phase != "Ollama wakes it up":
+        pass
+    export.stop(studio, who, str(folder))
+    assert list(rooms)[-1].sending == "" and "biscuit:latest" in server.models
+    assert "You stopped after 0 of 10 test questions" in export.visit(studio, who, None, "Q8_0", "").cert
+    server.awake.set()
+    server.shutdown()
+    server.server_close()
 
 
 def test_a_stop_on_the_way_to_ollama_leaves_the_file_and_can_be_taken_back(exporting):
