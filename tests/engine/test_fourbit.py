@@ -4,26 +4,19 @@ import json
 
 import pytest
 import torch
-from peft import PeftModel
 from transformers import AutoModelForCausalLM
 
-from studio.engine import fourbit, loader, merger
+from studio.engine import fourbit, merger
 from studio.engine.merger import Merger
 from tests.engine import tiny
 from tests.engine.test_export import made, needs_engine
-from tests.engine.zoo import ADAPTERS
-
-
-def lesson(base):
-    """The model as transformers and bitsandbytes hold it in 4 bit; it computes in full, so that no rounding hides a difference."""
-    small = {"quantization_config": loader.small(torch.float32), "device_map": {"": "cpu"}}
-    return AutoModelForCausalLM.from_pretrained(base, dtype=torch.bfloat16, attn_implementation="eager", **small)
+from tests.engine.zoo import ADAPTERS, in_four_bit
 
 
 @pytest.mark.parametrize("family", ["gemma3", "gemma3n", "gemma4 with eyes"])
 def test_the_weights_are_those_that_transformers_and_bitsandbytes_hold(tmp_path, monkeypatch, family):
     base = tiny.folder(tmp_path, family, intermediate_size=128)
-    wanted = {merger.plain_name(name): weight for name, weight in fourbit.enlarged(lesson(base)).state_dict().items()}
+    wanted = {merger.plain_name(name): weight for name, weight in fourbit.enlarged(in_four_bit(base)).state_dict().items()}
     monkeypatch.setattr(merger, "BLOCK", 4 * 64 * 5)  # pieces of a matrix must know the scales of all of it
     changed = 0
     with Merger(base, None) as own, Merger(base, None, fourbit.blocks) as seen:
@@ -39,7 +32,7 @@ def test_the_weights_are_those_that_transformers_and_bitsandbytes_hold(tmp_path,
 def test_the_merged_model_computes_what_the_lesson_did(tmp_path, kind):
     base = tiny.folder(tmp_path / "base", "gemma3", intermediate_size=128)
     adapter = tiny.adapter(tmp_path / "adapter", base, **ADAPTERS[kind])
-    taught = PeftModel.from_pretrained(lesson(base), str(adapter)).float().eval()
+    taught = in_four_bit(base, adapter)
     answers = {}
     ids = torch.tensor([[2, *range(40, 90)]])
     with torch.inference_mode():
