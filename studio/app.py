@@ -15,7 +15,7 @@ from fastapi import FastAPI
 from fastapi.responses import FileResponse, PlainTextResponse, Response
 from fastapi.staticfiles import StaticFiles
 
-from studio import entrance, palette
+from studio import entrance, palette, stubs
 from studio.domain.errors import NotFound
 from studio.guard import HELLO, Guard
 from studio.services.studio import Studio, assemble
@@ -30,6 +30,7 @@ TABS = (home, write, prepare, train, chat, export)
 LARGEST_REQUEST = 64 * 1024 * 1024
 LARGEST_FILE = "4gb"  # what a large model learned on another machine; files of conversations have a limit of their own
 STAMPS = 12
+PAGES = 200  # open at once that are remembered, each with its talks; of more the longest unused are forgotten
 BRAND = (
     '<p class="brand"><svg viewBox="0 0 32 32" aria-hidden="true"><path d="M6 4h20a5 5 0 0 1 5 5v10a5 5 0 0 1-5 5H15l-8 7v-7H6a5 5 0 0 1-5-5V9a5 5 0 0 1 5-5z"/>'
     '<path class="q" d="M9 11h14M9 17h9"/></svg>Persona Studio</p>'
@@ -38,10 +39,13 @@ BRAND = (
 
 def page(studio: Studio) -> gr.Blocks:
     """The window: the cast on the cover band, and the six tabs."""
-    with gr.Blocks(title="Persona Studio", fill_width=True, analytics_enabled=False, delete_cache=(3600, 86400)) as demo:
+    with stubs.no_app_yet():
+        demo = gr.Blocks(title="Persona Studio", fill_width=True, analytics_enabled=False, delete_cache=(3600, 86400))
         # Each handler has a queue of its own, so a long answer in Chat holds up nothing else; one at a time in it, so that an older answer never
-        # overtakes a newer one. Said first: later it would make the whole app anew.
+        # overtakes a newer one.
         demo.queue(max_size=64, default_concurrency_limit=1)
+    demo.state_session_capacity = PAGES  # read where the `with` below ends
+    with demo:
         with gr.Row(elem_id="band"):
             html(BRAND, elem_id="brand")
             persona = Pick([], label="Character", show_label=False, container=False, interactive=True, elem_id="cast")
@@ -53,7 +57,6 @@ def page(studio: Studio) -> gr.Blocks:
         new.click(None, None, None, js=home.PRESS_NEW)
     for event in demo.fns.values():
         event.api_visibility = "private"
-    demo.state_session_capacity = 200
     return demo
 
 

@@ -22,9 +22,9 @@ PATIENCE = 15.0  # seconds a connection may stay silent
 SCRIPT = """
 const look = async () => {
   try {
-    const answer = await fetch("/studio/hello?nonce=0", {cache: "no-store"});
+    const answer = await fetch("/studio/hello?nonce=0&wait=1", {cache: "no-store"});
     if (answer.status === 200) return location.reload();
-    setTimeout(look, 150);
+    setTimeout(look, 20);
   } catch {
     document.querySelector("h1").textContent = "The studio did not open.";
     document.querySelector("p").textContent = "Its terminal window says why. What you wrote is safe.";
@@ -85,7 +85,10 @@ class _Answer(BaseHTTPRequestHandler):
         if asked.path == "/":
             return HTTPStatus.OK, PAGE
         if asked.path == HELLO:  # the studio itself will answer 200
-            nonce = parse_qs(asked.query).get("nonce", [""])[0]
+            query = parse_qs(asked.query)
+            if "wait" in query:  # the page asks again at once, and is then answered by the studio as soon as that can
+                self.server.given_way.wait(PATIENCE)  # type: ignore[attr-defined]
+            nonce = query.get("nonce", [""])[0]
             return HTTPStatus.ACCEPTED, proof(self.server.key, self.server.server_address[1], nonce).encode()  # type: ignore[attr-defined, index]
         return HTTPStatus.SERVICE_UNAVAILABLE, b""
 
@@ -96,6 +99,10 @@ class _Answer(BaseHTTPRequestHandler):
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
     key = ""
+
+    def __init__(self, *given: Any, **named: Any) -> None:
+        super().__init__(*given, **named)
+        self.given_way = threading.Event()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A browser that hangs up is no fault; anything else is told."""
@@ -116,6 +123,7 @@ class Splash:
 
     def close(self) -> None:
         """Take no more requests; done when the last one that was taken has its answer under way."""
+        self._server.given_way.set()
         self._server.shutdown()
         self._thread.join()
 

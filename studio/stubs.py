@@ -1,16 +1,20 @@
-"""Spares the start a second: Gradio writes stubs for code editors at every import, into its own folder, and nobody reads them here.
+"""Spares the start more than a second of what Gradio 6.31 does for others; the window itself is the same without it.
 
-For each of its components it parses that component's source and renders a `.pyi` file (`gradio.component_meta.create_or_modify_pyi`, 6.31), which
-is nearly half of what importing Gradio costs. The window itself is the same without them.
+At every import it parses each component's source and renders stubs for code editors into its own folder (`gradio.component_meta.create_or_modify_pyi`),
+which is nearly half of what importing it costs. Its command line and httpx's, with all they import, are never called here. And a page makes a whole web
+app each time its queue is set, before there is anything on it.
 """
 
+import importlib
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder
 from types import ModuleType
 
 WRITER = "gradio.component_meta"
+COMMANDS = ("gradio.cli", "httpx._main")  # httpx itself does without, where what it needs for that is not there
 
 
 class _Quiet(Loader):
@@ -28,8 +32,22 @@ class _Quiet(Loader):
             module.create_or_modify_pyi = lambda *_: None  # type: ignore[attr-defined]
 
 
+class _Absent(Loader):
+    """No more of a command line than what is asked of it by name."""
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
+        return None
+
+    def exec_module(self, module: ModuleType) -> None:
+        if module.__name__ != COMMANDS[0]:
+            raise ImportError(f"{module.__name__} is left out")
+        module.deploy = None  # type: ignore[attr-defined]
+
+
 class _Finder(MetaPathFinder):
     def find_spec(self, name: str, path: Sequence[str] | None, target: ModuleType | None = None) -> ModuleSpec | None:
+        if name in COMMANDS:
+            return ModuleSpec(name, _Absent())
         spec = PathFinder.find_spec(name, path) if name == WRITER else None
         if spec and spec.loader:
             spec.loader = _Quiet(spec.loader)
@@ -37,6 +55,18 @@ class _Finder(MetaPathFinder):
 
 
 def leave_out() -> None:
-    """From now on, importing Gradio writes no stubs; to be called before it is imported."""
+    """From now on, importing Gradio writes no stubs and brings no command line; to be called before it is imported."""
     if not any(isinstance(finder, _Finder) for finder in sys.meta_path):
         sys.meta_path.insert(0, _Finder())
+
+
+@contextmanager
+def no_app_yet() -> Iterator[None]:
+    """A page made inside has no web app of its own until its `with` ends."""
+    app = importlib.import_module("gradio.routes").App
+    made = app.create_app
+    app.create_app = staticmethod(lambda *_, **__: None)
+    try:
+        yield
+    finally:
+        app.create_app = made

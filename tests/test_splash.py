@@ -14,7 +14,8 @@ from studio.splash import PAGE, Splash
 
 KEY = "k" * 43
 STUBBED = (
-    "from studio import stubs; stubs.leave_out(); import gradio, gradio.component_meta as m; print(m.create_or_modify_pyi(int, 'x', []))"
+    "from studio import stubs; stubs.leave_out(); import sys, gradio, httpx, gradio.component_meta as m; print(m.create_or_modify_pyi(int, 'x', []));"
+    "print(any(name.startswith(('gradio.cli.', 'rich')) for name in sys.modules), callable(httpx.main))"
 )
 
 
@@ -58,6 +59,18 @@ def test_a_question_for_the_studio_is_not_answered_yet(door):
         assert httpx.get(address(door, "/studio/library")).status_code == 503
 
 
+def test_a_page_that_waits_is_answered_when_the_studio_takes_over(door):
+    with Splash(door, KEY) as splash, socket.create_connection(door.getsockname(), timeout=30) as page:
+        page.sendall(b"GET /studio/hello?nonce=0&wait=1 HTTP/1.0\r\n\r\n")
+        assert httpx.get(address(door)).status_code == 200, "others are answered meanwhile"
+        page.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            page.recv(1)
+        page.settimeout(30)
+        splash.close()
+        assert page.recv(100).startswith(b"HTTP/1.0 202")
+
+
 def test_somebody_who_says_nothing_holds_nobody_up(door):
     with Splash(door, KEY), socket.create_connection(door.getsockname()):
         assert httpx.get(address(door)).status_code == 200
@@ -76,9 +89,9 @@ def test_who_comes_between_the_two_is_answered_by_the_studio(door):
     assert said == ["the studio"]
 
 
-def test_gradio_is_imported_without_writing_stubs():
+def test_gradio_is_imported_without_writing_stubs_or_bringing_command_lines():
     done = subprocess.run([sys.executable, "-c", STUBBED], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "None"
+    assert done.stdout.split() == ["None", "False", "True"]
 
 
 def test_a_second_start_finds_a_studio_that_is_still_opening(tmp_path, door):

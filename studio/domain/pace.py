@@ -6,7 +6,7 @@ from typing import Any
 
 Event = dict[str, Any]
 ENDS = ("done", "stopped", "failed", "paused")
-RECENT = 20  # steps, or half of all where that is more: the machine may have become busier
+RECENT = 20, 90.0  # steps and seconds that count at least: enough to even out long and short ones, and the machine may have become busier
 ENOUGH = 5  # steps since the last start after which only these count
 
 
@@ -30,9 +30,13 @@ class _Times:
 
     def a_step(self) -> float | None:
         """Seconds one step takes."""
-        recent = self.plain[-max(RECENT, len(self.plain) // 2) :]
-        if recent:
-            return sum(seconds for _, seconds in recent) / sum(steps for steps, _ in recent)
+        steps, seconds = 0, 0.0
+        for more, longer in reversed(self.plain):
+            steps, seconds = steps + more, seconds + longer
+            if steps >= RECENT[0] and seconds >= RECENT[1]:
+                break
+        if steps:
+            return seconds / steps
         if self.warm:
             return self.warm[1] / self.warm[0]
         return None

@@ -15,6 +15,8 @@ from typing import Any, Literal
 
 from studio.domain import pace
 
+FINEST = 5  # seconds, in what is said of time
+
 State = Literal["waiting", "running", "paused", "done", "stopped", "interrupted", "failed"]
 Event = Mapping[str, Any]
 
@@ -111,11 +113,14 @@ def seconds_left(lesson: Lesson, now: float) -> float | None:
 
 
 def in_words(seconds: float) -> str:
-    """A length of time as people say it: “40 seconds”, “about four minutes”, “about two hours”."""
+    """A length of time as people say it, at most a fifth off from 12 seconds on: “40 seconds”, “about one and a half minutes”, “about two hours”."""
     numbers = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
     if seconds < 55:
-        rounded = max(5, round(seconds / 5) * 5)
+        rounded = max(FINEST, round(seconds / FINEST) * FINEST)
         return f"{rounded} seconds"
-    amount, unit = (round(seconds / 60), "minute") if seconds < 5400 else (round(seconds / 3600), "hour")
-    amount = max(1, amount)
+    amount, unit = (seconds / 60, "minute") if seconds < 5400 else (seconds / 3600, "hour")
+    halves = round(2 * amount)
+    if halves in (3, 5):
+        return f"about {numbers[halves // 2]} and a half {unit}s"
+    amount = max(1, round(amount))
     return f"about {numbers[amount] if amount < 10 else amount} {unit}{'' if amount == 1 else 's'}"

@@ -4,6 +4,7 @@ y = x / sqrt(mean(x²) + eps) · gain, with gain = 1 + weight in Gemma 1 to 3 an
 """
 
 import types
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -16,25 +17,50 @@ from transformers.models.gemma4.modeling_gemma4 import Gemma4RMSNorm
 
 SHIFTED = (GemmaRMSNorm, Gemma2RMSNorm, Gemma3RMSNorm)
 DIRECT = (Gemma3nRMSNorm, Gemma4RMSNorm)
+CACHED = 1 << 18  # numbers
 
 
 class _Norm(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, gain: Tensor | None, eps: float) -> Tensor:
-        full = x.float()
-        root = full.square().mean(-1, keepdim=True).add_(eps).rsqrt_()
-        ctx.save_for_backward(x, root, *(() if gain is None else (gain,)))
-        out = full * root
-        return (out if gain is None else out.mul_(gain)).to(x.dtype)
+        ctx.order = order = _order(x)
+        lying = x.permute(order).contiguous()
+        out, root = torch.empty_like(lying), lying.new_empty((*lying.shape[:-1], 1), dtype=torch.float32)
+        for to, roots, rows in _blocks(out, root, lying):
+            full = rows.float()
+            torch.rsqrt(full.square().mean(-1, keepdim=True).add_(eps), out=roots)
+            full = full * roots
+            to.copy_(full if gain is None else full.mul_(gain))
+        ctx.save_for_backward(lying, root, *(() if gain is None else (gain,)))
+        return _back(out, order)
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, None]:
-        x, root, *gain = ctx.saved_tensors
-        pull = grads[0].to(torch.float32, copy=True)  # then in place: products of short and full numbers take several times as long
-        pull = pull.mul_(gain[0]) if gain else pull
-        seen = x.to(torch.float32, copy=True).mul_(root)
-        mean = (pull * seen).mean(-1, keepdim=True)
-        return pull.addcmul_(seen, mean, value=-1).mul_(root).to(x.dtype), None, None
+        lying, root, *gain = ctx.saved_tensors
+        for_x = torch.empty_like(lying)
+        for to, roots, rows, outer in _blocks(for_x, root, lying, grads[0].permute(ctx.order)):
+            pull = outer.to(torch.float32, copy=True)  # then in place: products of short and full numbers take several times as long
+            pull = pull.mul_(gain[0]) if gain else pull
+            seen = rows.to(torch.float32, copy=True).mul_(roots)
+            mean = (pull * seen).mean(-1, keepdim=True)
+            to.copy_(pull.addcmul_(seen, mean, value=-1).mul_(roots))
+        return _back(for_x, ctx.order), None, None
+
+
+def _order(x: Tensor) -> list[int]:
+    """Its dimensions as they lie in memory, but the last: heads lie inside their token, and what comes after counts on that."""
+    last = x.dim() - 1
+    return [*sorted(range(last), key=lambda n: -x.stride(n)), last]
+
+
+def _back(made: Tensor, order: list[int]) -> Tensor:
+    return made.permute([order.index(n) for n in range(len(order))])
+
+
+def _blocks(*wholes: Tensor) -> Iterator[tuple[Tensor, ...]]:
+    """The same rows of all, as many at a time as stay in a processor's cache; on a card, which wants all at once, all."""
+    rows = max(1, CACHED // wholes[0].shape[-1]) if wholes[0].device.type == "cpu" else wholes[0].numel()
+    return zip(*(whole.reshape(-1, whole.shape[-1]).split(rows) for whole in wholes), strict=True)
 
 
 def _forward(self: Any, x: Tensor) -> Tensor:

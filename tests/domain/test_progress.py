@@ -119,3 +119,13 @@ def test_between_two_steps_the_time_left_goes_down_by_no_more_than_a_step():
 )
 def test_a_length_of_time_as_people_say_it(seconds, words):
     assert progress.in_words(seconds) == words
+
+
+def test_words_are_never_more_than_a_fifth_beside_the_truth():
+    numbers = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+    for seconds in range(13, 100_000):
+        words = progress.in_words(seconds).removeprefix("about ").replace(" and a half", "").split()
+        amount = float(numbers.index(words[0]) if words[0] in numbers else words[0])
+        amount += 0.5 * ("half" in progress.in_words(seconds))
+        said = amount * {"s": 1, "m": 60, "h": 3600}[words[1][0]]
+        assert abs(said - seconds) <= 0.2 * seconds, (seconds, words)

@@ -212,6 +212,7 @@ def test_both_panels_are_in_the_window_and_shut(studio, pip):
     assert shown == {"bring": False, "take": False, "bring-open": "hidden", "take-open": "hidden"}
     handlers = {fn.name for fn in page.fns.values()}
     assert {"look_at_files", "look_at_text", "bring_in", "turn_to", "undo", "offer"} <= handlers
+    assert page.app.state_holder.capacity == app.PAGES, "pages closed long ago don't fill the memory"
 
 
 def test_nothing_a_file_says_is_shown_by_something_that_knows_markup(studio, pip):
