@@ -110,7 +110,7 @@ def learned(kind: str, root: Path) -> Line:
 
 
 def learned_small(kind: str, root: Path) -> Line:
-    """Files of a lesson in 4 bit, merged into what it saw and into the original weights, against what it computed itself."""
+    """Files of a lesson in 4 bit, merged into what it saw (weights rounded to bfloat16) and into the original weights, against what it computed itself."""
     base = tiny.folder(root / "base", "gemma3", intermediate_size=128)
     adapter = tiny.adapter(root / "adapter", base, **zoo.ADAPTERS[kind])
     ids = loader.tokenizer(base)(gemma.BOS + " ".join(tiny.TEXT) * 4, add_special_tokens=False)["input_ids"][:LENGTH]
@@ -120,7 +120,7 @@ def learned_small(kind: str, root: Path) -> Line:
         zoo.made(root / name, (base, adapter), "F32", prompts=[], four_bit=four_bit)
         with Player(root / name / "biscuit-F32.gguf", len(ids)) as file:
             figures[name] = distance(wanted, file.logits(ids)).nmse
-    return Line("4 bit", kind, figures, figures["into what it saw"] <= BARS["F32"])
+    return Line("4 bit", kind, figures, figures["into what it saw"] <= BARS["BF16"])
 
 
 # ---------------------------------------------------------------- the report
@@ -147,7 +147,7 @@ def measure(root: Path) -> list[Line]:
     for kind in zoo.ADAPTERS:
         (root / kind).mkdir()
         tell(learned(kind, root / kind))
-    for kind in ("lora", "dora"):
+    for kind in ("lora", "rslora"):
         (root / f"small {kind}").mkdir()
         tell(learned_small(kind, root / f"small {kind}"))
     return lines

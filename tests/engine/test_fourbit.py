@@ -28,8 +28,9 @@ def test_the_weights_are_those_that_transformers_and_bitsandbytes_hold(tmp_path,
     assert changed >= 7 * 3
 
 
-@pytest.mark.parametrize("kind", ["lora", "rsdora"])
+@pytest.mark.parametrize("kind", ["lora", "rslora"])
 def test_the_merged_model_computes_what_the_lesson_did(tmp_path, kind):
+    """Up to the rounding to bfloat16, which this processor's lesson leaves out and that on a card does not."""
     base = tiny.folder(tmp_path / "base", "gemma3", intermediate_size=128)
     adapter = tiny.adapter(tmp_path / "adapter", base, **ADAPTERS[kind])
     taught = in_four_bit(base, adapter)
@@ -43,14 +44,14 @@ def test_the_merged_model_computes_what_the_lesson_did(tmp_path, kind):
                 weights = {key: torch.cat(list(merged.rows(key, merged.shape(key)[0]))) for key in merged.names()}
             plain.load_state_dict(weights, strict=False)
             answers[name] = float(((plain(ids).logits - wanted) ** 2).sum() / (wanted**2).sum())
-    assert answers["seen"] <= 1e-5 < 1e-3 < answers["own"], answers
+    assert answers["seen"] <= 5e-4 < 5e-2 < answers["own"], answers
 
 
 @needs_engine
 def test_a_file_of_it_is_certified_against_the_same_merge_and_says_so(tmp_path):
     base = tiny.folder(tmp_path / "base", "gemma3")
     pair = base, tiny.adapter(tmp_path / "adapter", base)
-    found = made(tmp_path / "seen", pair, "F32", four_bit=True)
+    found = made(tmp_path / "seen", (base, tiny.adapter(tmp_path / "dora", base, **ADAPTERS["rsdora"])), "F32", four_bit=True)
     assert found["merged_into"] == "nf4" and found["logits"]["nmse"] <= 1e-5
     assert [check["ok"] for check in found["checks"][:3]] == [True] * 3
     assert "those of 4 bit (NF4), made large again" in (tmp_path / "seen" / "README.md").read_text()

@@ -85,7 +85,10 @@ def spell_as_before(path: Path) -> None:
 
 
 def in_four_bit(base: Path, adapter: Path | None = None) -> torch.nn.Module:
-    """A model as transformers and bitsandbytes hold it in 4 bit, with what was learned on it; it computes in full, so that no rounding hides a difference."""
+    """A model as transformers and bitsandbytes hold it in 4 bit, with what was learned on it; it computes in full, so that no rounding hides a difference.
+
+    Not for DoRA: on a processor bitsandbytes lays weights out anew when they are first used, and peft takes their lengths from that.
+    """
     small = {"quantization_config": loader.small(torch.float32), "device_map": {"": "cpu"}}
     loaded = AutoModelForCausalLM.from_pretrained(base, dtype=torch.bfloat16, attn_implementation="eager", **small)
     return PeftModel.from_pretrained(loaded, str(adapter)).float().eval() if adapter else loaded
