@@ -29,7 +29,7 @@ def need() -> None:
     if functional is None:
         raise NotReady(
             "Merging into weights in 4 bit needs bitsandbytes, which is not on this computer. What was learned is safe. "
-            "Leave that choice off under Choices for experts."
+            "Switch off “merge into the 4-bit weights”, then make the file again."
         )
 
 
