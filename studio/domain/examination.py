@@ -5,6 +5,7 @@ Fields of the record (null where something could not be measured):
     format        1
     file, kind, bytes, sha256    the file's name, its kind (F32 ... Q4_K_M, adapter), its size, its hash
     persona, model, adapter      whose voice, the model it learned on, the lesson's folder
+    merged_into   original: what was learned was added to the model's own weights; nf4: to what a lesson in 4 bit saw of them; null: it was not merged
     made_with     versions of what made and measured it
     verdict       the certificate's title
     checks        the page: title, sentence, expert (the field's own word), ok (true, false, null: not checked or only nearly so)

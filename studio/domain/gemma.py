@@ -55,6 +55,11 @@ def dialect_of(model_type: str, empty_thought: bool = False) -> Dialect:
     raise StudioError(f"This folder holds a “{model_type}” model. The studio works with Gemma models; choose one of those.")
 
 
+def dialect_in(model_type: str, template: str | None) -> Dialect:
+    """The dialect for a config's `model_type`, where the model's chat template has this text."""
+    return dialect_of(model_type, "<|channel>thought\\n<channel|>" in (template or ""))
+
+
 def plain(text: str) -> str:
     """The text as it is put between the marks: outer whitespace gone, and anything that looks like a mark broken with a space."""
     return unmarked(text.strip())

@@ -12,9 +12,17 @@ _MARKS = {True: "✓", False: "✗", None: "–"}
 
 
 def written(
-    export: Mapping[str, Any], result: Mapping[str, Any], lesson: Mapping[str, Any], learned: Mapping[str, Any], folds_system: bool
+    export: Mapping[str, Any],
+    result: Mapping[str, Any],
+    lesson: Mapping[str, Any],
+    learned: Mapping[str, Any],
+    folds_system: bool,
+    has_terms: bool = False,
 ) -> str:
-    """The card. `export`: the export's `spec.json`; `result`: its `certificate.json` and `result.json` together; `lesson`, `learned`: those of the lesson."""
+    """The card. `export`: the export's `spec.json`; `result`: its `certificate.json` and `result.json` together; `lesson`, `learned`: those of the lesson.
+
+    `has_terms`: a copy of the base model's terms lies beside the file.
+    """
     who, (base, repo) = export["persona"], licences.base_name(export["model"])
     licence = licences.of(export["model"], folds_system)
     file = str(result["path"]).replace("\\", "/").rsplit("/", 1)[-1]
@@ -36,7 +44,7 @@ def written(
         ),
         "## Licence",
         licence.notice(_line(who["name"]), base).strip(),
-        *([licence.task] if licence.task else []),
+        *(["The terms of the base model lie beside this file as LICENSE."] if has_terms else [licence.task] if licence.task else []),
     ]
     return "\n\n".join(lines) + "\n"
 
@@ -101,6 +109,7 @@ def _facts(
         ("Examples", _examples(told)),
         ("Method", _method(lesson.get("recipe", {}))),
         ("Kept-back replies, loss before and after (nats a token)", _losses(learned)),
+        ("Merged into", _MERGED.get(result.get("merged_into") or "", "")),
         ("File", f"{result['quantization']}, {sizes.in_words(result['bytes'])}"),
     ]
     if measured := result.get("logits"):
@@ -126,6 +135,7 @@ def _method(recipe: Mapping[str, Any]) -> str:
     return ", ".join(parts)
 
 
+_MERGED = {"original": "the original weights", "nf4": "what the lesson saw of the weights: those of 4 bit (NF4), made large again"}
 _KNOBS = ("rank", "alpha", "epochs", "learning_rate")
 
 

@@ -17,7 +17,10 @@ _NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,58}[a-z0-9])?")
 
 @dataclass(frozen=True)
 class Order:
-    """An export's `spec.json`, checked. `adapter` None exports the plain model. `kept`: conversations kept back from the lesson, to judge the file by."""
+    """An export's `spec.json`, checked. `adapter` None exports the plain model. `kept`: conversations kept back from the lesson, to judge the file by.
+
+    `four_bit`: what was learned is merged into the weights in 4 bit that the lesson saw, and not into the original ones.
+    """
 
     persona: Persona
     adapter: Path | None
@@ -27,6 +30,14 @@ class Order:
     name: str
     prompts: tuple[str, ...]
     kept: tuple[tuple[Turn, ...], ...] = ()
+    four_bit: bool = False
+
+    @property
+    def merged_into(self) -> str | None:
+        """Which weights the file was made of, for its certificate; None where nothing was merged."""
+        if self.adapter is None or self.file == ADAPTER:
+            return None
+        return "nf4" if self.four_bit else "original"
 
 
 def checked_name(name: str) -> str:
@@ -65,6 +76,7 @@ def from_dict(value: Any, folder: Path) -> Order:
         checked_name(value["name"]),
         tuple(prompts),
         _talks(value.get("kept") or []),
+        value.get("four_bit") is True and value["file"] != ADAPTER,
     )
 
 

@@ -33,13 +33,19 @@ class Line:
         return asdict(self)
 
 
-def judged(lines: Sequence[Line], laid_out: bool | None = None, trouble: str = "") -> Check:
-    """The fifth line of the certificate. `laid_out`: whether the prompt was marked up as in training, where Ollama told; `trouble`: why it broke off."""
+def judged(lines: Sequence[Line], laid_out: bool | None = None, trouble: str = "", left: int = 0) -> Check:
+    """The last line of the certificate. `laid_out`: whether the prompt was marked up as in training, where Ollama told; `trouble`: why it broke off.
+
+    `left`: so many questions were not asked, because somebody stopped that.
+    """
     same, total = sum(line.same for line in lines), len(lines)
     if trouble:
         return _told(f"it is in Ollama, but could not speak there. {trouble}", False)
     if laid_out is False:
         return _told("Ollama lays out a conversation in another way than the app. Update Ollama, then send it again.", False)
+    if left:
+        asked = f"You stopped after {total} of {total + left} test questions. To ask them all, send it again."
+        return _told(f"it is in Ollama. {asked}", None)
     if not total:
         return _told("it is in Ollama. There were no test questions to ask it there.", None)
     on = sum(line.stopped and not line.ended for line in lines)

@@ -13,7 +13,7 @@ from torch import nn
 from transformers import AutoModelForCausalLM, PreTrainedModel
 
 from studio.domain.gemma import Dialect
-from studio.engine import generator, loader
+from studio.engine import fourbit, generator, loader
 
 _SPARE = 1_500_000_000  # bytes beside the weights: blocks in float32, the logits, the file's own memory of a talk
 _BLOCK = 16_000_000  # weights held in float32 at once
@@ -23,12 +23,12 @@ class Answerer:
     """The trained model, merged by peft in float32 and computed with in float32.
 
     `exact`: its weights stay so too. Else they are rounded once to the numbers the model folder keeps, as in a file of that kind, because twice the memory
-    may not be there; the arithmetic on them is the same.
+    may not be there; the arithmetic on them is the same. `four_bit`: it is merged into what a lesson in 4 bit saw of the model.
     """
 
-    def __init__(self, model: Path, adapter: Path | None, dialect: Dialect, exact: bool) -> None:
+    def __init__(self, model: Path, adapter: Path | None, dialect: Dialect, exact: bool, four_bit: bool = False) -> None:
         self.tokenizer = loader.tokenizer(model)
-        self._folder, self._adapter, self._exact = model, adapter, exact
+        self._folder, self._adapter, self._exact, self._four_bit = model, adapter, exact, four_bit
         self._ends = generator.stop_ids(self.tokenizer, dialect)
 
     def fits(self) -> bool:
@@ -37,8 +37,7 @@ class Answerer:
 
     @cached_property
     def _model(self) -> PreTrainedModel:
-        dtype = torch.float32 if self._exact else "auto"
-        loaded = AutoModelForCausalLM.from_pretrained(self._folder, dtype=dtype, attn_implementation="eager", local_files_only=True)
+        loaded = self._base()
         if self._adapter is not None:
             worn = PeftModel.from_pretrained(loaded, str(self._adapter))
             for part in worn.modules():
@@ -48,6 +47,17 @@ class Answerer:
         if not self._exact:
             _compute_in_full(loaded)
         return loaded.eval()
+
+    def _base(self) -> PreTrainedModel:
+        given = {"attn_implementation": "eager", "local_files_only": True}
+        if not self._four_bit:
+            return AutoModelForCausalLM.from_pretrained(self._folder, dtype=torch.float32 if self._exact else "auto", **given)
+        half = torch.bfloat16
+        small = AutoModelForCausalLM.from_pretrained(
+            self._folder, dtype=half, quantization_config=loader.small(half), device_map={"": "cpu"}, **given
+        )
+        loaded = fourbit.enlarged(small)
+        return loaded.float() if self._exact else loaded
 
     def ids(self, text: str) -> list[int]:
         """Token ids of a text with its control tokens read as such and nothing added."""

@@ -1,7 +1,11 @@
-"""Lays beside a finished file what has to go along with it: the card (README.md), the notice, and the licence of the model it was made from."""
+"""Lays beside a finished file what has to go along with it: the card (README.md), the notice, and the licence of the model it was made from.
+
+What came with the model itself counts before what the studio has: its terms become `LICENSE`, its notices stand under the studio's own.
+"""
 
 import json
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -9,20 +13,29 @@ from studio.domain import licences, modelcard, together
 
 _ASSETS = Path(__file__).resolve().parents[2] / "assets"
 CARD, NOTICE, LICENCE = "README.md", "NOTICE", "LICENSE"
+_TERMS = re.compile(r"(licen[cs]e|copying|.*terms.*|.*use[ _-]?policy.*)(\.txt|\.md)?", re.IGNORECASE)
+_NOTICES = re.compile(r"notice(\.txt|\.md)?", re.IGNORECASE)
 
 
 def lay(folder: Path, folds_system: bool) -> None:
     """Write them into an export's folder, which holds its `spec.json`, `certificate.json` and `result.json`. `folds_system`: as the model's dialect says."""
     export, result = _read(folder / "spec.json"), _read(folder / "certificate.json") | _read(folder / "result.json")
     lesson, learned = _lesson(folder, export)
-    put(folder / CARD, modelcard.written(export, result, lesson, learned, folds_system).encode())
-    licence = licences.of(export["model"], folds_system)
-    put(folder / NOTICE, licence.notice(export["persona"]["name"], licences.base_name(export["model"])[0]).encode())
+    model = folder / export["model_path"]
+    terms, licence = _texts(model, _TERMS), licences.of(export["model"], folds_system)
+    notice = licence.notice(export["persona"]["name"], licences.base_name(export["model"])[0]).encode()
+    put(folder / NOTICE, b"\n\n".join([notice, *_texts(model, _NOTICES)]))
     for name, place in licence.beside:
         put(folder / name, (_ASSETS / place).read_bytes())
-    own = folder / export["model_path"] / LICENCE
-    if own.is_file():  # what came with the model itself counts before what the studio has
-        put(folder / LICENCE, own.read_bytes())
+    if terms:
+        put(folder / LICENCE, b"\n\n".join(terms))
+    has_terms = (folder / LICENCE).is_file()
+    put(folder / CARD, modelcard.written(export, result, lesson, learned, folds_system, has_terms).encode())
+
+
+def _texts(model: Path, called: re.Pattern[str]) -> list[bytes]:
+    """The files of a model's folder with such a name."""
+    return [path.read_bytes() for path in sorted(model.iterdir()) if path.is_file() and called.fullmatch(path.name)]
 
 
 def _lesson(folder: Path, export: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -21,15 +21,16 @@ from typing import IO, Any
 
 import transformers
 
-from studio.domain import architecture, examination, gemma, licences, modelfile, sizes
+from studio.domain import examination, gemma, licences, modelfile, sizes
 from studio.domain.architecture import Architecture
 from studio.domain.errors import BadFile, StudioError
 from studio.domain.examination import Examination
 from studio.domain.order import Order, from_dict
-from studio.engine import documenter, grafter, loader, player, quantizer, vocabulary, writer
+from studio.engine import documenter, fourbit, grafter, player, quantizer, writer
 from studio.engine.answerer import Answerer
 from studio.engine.certifier import Certifier
 from studio.engine.merger import Merger
+from studio.engine.planner import plan_of
 from studio.engine.reporter import Reporter, run
 from studio.engine.writer import Plan
 
@@ -78,7 +79,7 @@ class Exporter:
             stack.enter_context(player.logged(self.log))
             plan, dialect = plan_of(order.persona.name, order.model_path, order.adapter)
             self._check_room(plan.shape, len(plan.vocabulary))
-            merger = stack.enter_context(Merger(order.model_path, order.adapter))
+            merger = stack.enter_context(Merger(order.model_path, order.adapter, fourbit.blocks if order.four_bit else None))
             part, master, found = self._make(plan, merger, dialect)
             made = self.folder / f"{order.name}-{order.file}.gguf"
             size = part.stat().st_size
@@ -107,6 +108,8 @@ class Exporter:
 
     def _check_room(self, shape: Architecture, tokens: int) -> None:
         quantizer.need(self.order.file)
+        if self.order.four_bit:
+            fourbit.need()
         need = sizes.room(shape, tokens, self.order.file, player.present()) + _MARGIN
         free = shutil.disk_usage(self.folder).free + sum(part.stat().st_size for part in self.folder.glob("*.part"))
         if free < need:
@@ -160,7 +163,8 @@ class Exporter:
         return None, found
 
     def _certifier(self, plan: Plan, dialect: gemma.Dialect, small: bool, tell: Callable[[float], None]) -> Certifier:
-        order, app = self.order, Answerer(self.order.model_path, self.order.adapter, dialect, exact=small)
+        order = self.order
+        app = Answerer(order.model_path, order.adapter, dialect, exact=small, four_bit=order.four_bit)
         longest, much = (_LONG_ANSWER, _MUCH) if small else (_SHORT_ANSWER, _LITTLE)
         return Certifier(
             app, dialect, order.persona.system, order.prompts, plan.shape.context, longest, _ticks(tell), order.kept, much, app.fits()
@@ -174,7 +178,7 @@ class Exporter:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
         about = {
             "file": name, "bytes": made.stat().st_size, "sha256": digest, "persona": order.persona.name, "model": order.model,
-            "adapter": order.adapter.name if order.adapter else None, "made_with": {part: version(part) for part in _MADE_WITH} | {"llama_cpp": player.VERSION},
+            "adapter": order.adapter.name if order.adapter else None, "merged_into": order.merged_into, "made_with": {part: version(part) for part in _MADE_WITH} | {"llama_cpp": player.VERSION},
         }  # fmt: skip
         return examination.record(order.file, found, master, about, rows)
 
@@ -192,43 +196,6 @@ def _ticks(tell: Callable[[float], None]) -> Callable[[], None]:
         tell(1 - left[0])
 
     return tick
-
-
-def _config(folder: Path) -> dict[str, Any]:
-    try:
-        value = json.loads((folder / "config.json").read_text("utf-8"))
-    except (OSError, ValueError) as error:
-        raise BadFile(f"The model's config.json can't be read ({error}). What was learned is safe. Fetch the model again.") from error
-    if not isinstance(value, dict):
-        raise BadFile("The model's config.json does not hold a model. What was learned is safe. Fetch the model again.")
-    return value
-
-
-def plan_of(name: str, model: Path, adapter: Path | None) -> tuple[Plan, gemma.Dialect]:
-    """Everything about the file but its weights; raises StudioError where a file can't be made of this model."""
-    shape = architecture.read(_config(model))
-    words = vocabulary.read(model, gemma.dialect_of(shape.family))
-    dialect, own = markup(model)
-    return Plan(name, shape, words, template(own, adapter)), dialect
-
-
-def markup(model: Path) -> tuple[gemma.Dialect, str | None]:
-    """The markup the studio trains this model with; raises StudioError where its folder does not say."""
-    try:
-        return loader.markup(model)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise BadFile(f"How the model marks up a talk can't be read ({error}). What was learned is safe. Fetch the model again.") from error
-
-
-def template(given: str | None, adapter: Path | None) -> str:
-    """The markup the character was trained with: what lies beside what it learned, else that of the model."""
-    if adapter is not None and (adapter / "chat_template.jinja").exists():
-        return (adapter / "chat_template.jinja").read_text("utf-8")
-    if not isinstance(given, str):
-        raise BadFile(
-            "The model's folder does not say how a talk is marked up (chat_template.jinja). What was learned is safe. Fetch the model again."
-        )
-    return given
 
 
 def export(folder: Path, reporter: Reporter) -> None:

@@ -26,7 +26,7 @@ GONE = "This model is no longer where it was published. Choose another one, or a
 PAUSE = "The other side asks for a pause: too much was fetched from here. What has arrived is kept. Wait some minutes, then press Go on fetching."
 DAMAGED = "{name} arrived damaged and was removed. The other files are kept. Press Go on fetching."
 FOLDERS = ("", "1_Pooling", "2_Dense", "3_Dense")  # the last three are parts of EmbeddingGemma
-WANTED = (".safetensors", ".json", ".jinja", ".md", "LICENSE", "NOTICE")  # never pickled weights
+WANTED = (".safetensors", ".json", ".jinja", ".md", "LICENSE", "NOTICE", "LICENSE.txt", "NOTICE.txt")  # never pickled weights
 PIECE = 1 << 20  # bytes read at once
 TOLD = 1 << 24  # bytes between two lines of the journal
 

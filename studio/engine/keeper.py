@@ -16,6 +16,7 @@ import numpy as np
 
 _ALIGNED = 32  # bytes: where a GGUF tensor may begin
 _READ = 16 * 1024 * 1024
+_FLUSHED = 64 * 1024 * 1024  # bytes after which the disk is set to work: told only at the end, a system lets it idle until then
 
 
 def journal_of(path: Path) -> Path:
@@ -29,8 +30,10 @@ class Keeper:
     def __init__(self, path: Path, head: Path, stamp: str) -> None:
         self.path = path
         self._journal_path, self._hand = journal_of(path), ThreadPoolExecutor(1)
+        self._flushing = ThreadPoolExecutor(1)
         self._last: Future[None] | None = None
-        self._check = 0
+        self._flushed: Future[None] | None = None
+        self._check = self._waiting = 0
         whole = self._resumed(head, stamp)
         if whole is None:
             os.replace(head, path)
@@ -46,6 +49,7 @@ class Keeper:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._hand.shutdown()
+        self._flushing.shutdown()
         self._journal.close()
         self._file.close()
 
@@ -67,6 +71,8 @@ class Keeper:
         """The file is whole: make sure that it is on the disk, and forget how it came there."""
         self._settle()
         self._file.flush()
+        if self._flushed:
+            self._flushed.result()
         os.fsync(self._file.fileno())
 
     def _settle(self) -> None:
@@ -77,6 +83,11 @@ class Keeper:
     def _write(self, data: np.ndarray) -> None:
         self._file.write(data)
         self._check = zlib.crc32(data, self._check)
+        self._waiting += len(data)
+        if self._waiting >= _FLUSHED and (self._flushed is None or self._flushed.done()):
+            if self._flushed:
+                self._flushed.result()
+            self._flushed, self._waiting = self._flushing.submit(os.fsync, self._file.fileno()), 0
 
     def _resumed(self, head: Path, stamp: str) -> set[str] | None:
         """Names of the tensors that are whole in what lies there, and the rest cut off; None where it is another file or none."""

@@ -54,25 +54,7 @@ def parameters(folder: Path) -> int:
 
 def dialect(folder: Path, tokenizer: PreTrainedTokenizerBase) -> gemma.Dialect:
     """The markup this model was made with."""
-    return _dialect(folder, tokenizer.chat_template)
-
-
-def _dialect(folder: Path, template: str | None) -> gemma.Dialect:
-    model_type = json.loads((folder / "config.json").read_text("utf-8"))["model_type"]
-    return gemma.dialect_of(model_type, "<|channel>thought\\n<channel|>" in (template or ""))
-
-
-def markup(folder: Path) -> tuple[gemma.Dialect, str | None]:
-    """What `dialect` and `tokenizer` say of a talk's markup, read from the folder without its quarter of a million tokens."""
-    beside = folder / "chat_template.jinja"
-    if beside.is_file():
-        given = beside.read_text("utf-8")
-    else:
-        given = json.loads((folder / "tokenizer_config.json").read_text("utf-8")).get("chat_template")
-    if isinstance(given, list):  # several with names, as transformers once wrote them
-        given = next((row["template"] for row in given if row["name"] == "default"), None)
-    found = _dialect(folder, given)
-    return found, gemma.chat_template(found) or given
+    return gemma.dialect_in(json.loads((folder / "config.json").read_text("utf-8"))["model_type"], tokenizer.chat_template)
 
 
 def tokenizer(folder: Path) -> PreTrainedTokenizerBase:
@@ -97,9 +79,7 @@ def model(folder: Path, four_bit: bool = False, full: bool = False, in_parts: bo
         raise StudioError("Learning in 4 bit needs an NVIDIA card. Nothing was started. Switch it off in “Choices for experts”.")
     extra = {}
     if four_bit:
-        extra["quantization_config"] = BitsAndBytesConfig(
-            load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_use_double_quant=True, bnb_4bit_compute_dtype=place.dtype
-        )
+        extra["quantization_config"] = small(place.dtype)
         extra["device_map"] = {"": team.place()}
     try:
         loaded = AutoModelForCausalLM.from_pretrained(folder, local_files_only=True, use_safetensors=True, dtype=place.dtype, **extra)
@@ -110,6 +90,11 @@ def model(folder: Path, four_bit: bool = False, full: bool = False, in_parts: bo
     loaded.get_output_embeddings().register_forward_pre_hook(_straight)
     # Of several processes on one machine each has a card of its own.
     return loaded.eval() if four_bit or in_parts else loaded.to(f"cuda:{team.place()}" if place.name == "cuda" else place.name).eval()
+
+
+def small(dtype: torch.dtype) -> BitsAndBytesConfig:
+    """How a model is held in 4 bit that computes in that number format."""
+    return BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_use_double_quant=True, bnb_4bit_compute_dtype=dtype)
 
 
 def _straight(head: torch.nn.Module, given: tuple[torch.Tensor]) -> tuple[torch.Tensor]:

@@ -7,7 +7,7 @@ row (arXiv 2402.09353). Everything is local to a row, so rows can be merged in b
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from math import sqrt
@@ -16,7 +16,6 @@ from types import TracebackType
 from typing import Any
 
 import torch
-from peft.utils.other import get_pattern_key
 from safetensors import SafetensorError, safe_open
 
 from studio.domain.errors import BadFile, StudioError
@@ -24,6 +23,7 @@ from studio.domain.tensors import plain_name
 
 BLOCK = 8 * 1024 * 1024  # bytes of float32 rows held at once
 _LEARNED = re.compile(r"^(?:base_model\.model\.)?(?P<module>.+)\.(?P<part>lora_A|lora_B|lora_magnitude_vector)(?:\.weight)?$")
+Reader = Callable[[str, Any, int], Iterator[torch.Tensor]]
 _FLOATS = {"F32", "F16", "BF16"}
 # Fields of an adapter_config.json that change the model in ways the formulas above don't cover.
 _UNKNOWN = ("fan_in_fan_out", "modules_to_save", "trainable_token_indices", "layer_replication", "lora_bias", "target_parameters", "megatron_config",
@@ -101,7 +101,8 @@ class Lesson:
         found = {part: self._file.get_tensor(name).float() for part, name in self.modules[module].items()}
         rank = found["lora_A"].shape[0]
         pattern = self._config.get("alpha_pattern") or {}
-        alpha = pattern.get(get_pattern_key(list(pattern), module), self._config["lora_alpha"])
+        # As peft finds it: the first pattern that is the end of the module's name, from a point on.
+        alpha = next((pattern[key] for key in pattern if re.match(rf"(.*\.)?({key})$", module)), self._config["lora_alpha"])
         scale = alpha / (sqrt(rank) if self._config.get("use_rslora") else rank)
         return Delta(found["lora_A"], found["lora_B"], float(scale), found.get("lora_magnitude_vector"))
 
@@ -129,10 +130,19 @@ def _check(config: Mapping[str, Any]) -> None:
         )
 
 
+def blocks(name: str, window: Any, limit: int) -> Iterator[torch.Tensor]:
+    """The first `limit` rows of a matrix in a safetensors file, in blocks of float32."""
+    step = max(1, BLOCK // (4 * window.get_shape()[1]))
+    for start in range(0, limit, step):
+        yield window[start : min(start + step, limit)].float()
+
+
 class Merger:
     """The merged model, tensor by tensor, without ever holding it. Use it in a `with`."""
 
-    def __init__(self, model: Path, adapter: Path | None) -> None:
+    def __init__(self, model: Path, adapter: Path | None, read: Reader | None = None) -> None:
+        """`read`: what gives the rows of the model's matrices, where they are not to be as its folder has them."""
+        self._read = read or blocks
         self._open = ExitStack()
         self._lesson = self._open.enter_context(Lesson(adapter)) if adapter else None
         # name in a text-only model -> name in the adapter
@@ -170,7 +180,7 @@ class Merger:
     def stamp(self) -> str:
         """Changes whenever a file does that the merged weights come from."""
         seen = [(str(path.resolve()), path.stat().st_size, path.stat().st_mtime_ns) for path in self._made_of]
-        return hashlib.sha256(repr(seen).encode()).hexdigest()
+        return hashlib.sha256(repr((seen, self._read.__module__)).encode()).hexdigest()
 
     def names(self) -> set[str]:
         """The names of all weights of the text model."""
@@ -195,10 +205,10 @@ class Merger:
             return
         inner = self._taught.get(name.removesuffix(".weight"))
         delta = self._lesson.delta(inner) if self._lesson and inner else None
-        step = max(1, BLOCK // (4 * shape[1]))
-        for start in range(0, limit, step):
-            block = window[start : min(start + step, limit)].float()
+        start = 0
+        for block in self._read(name, window, limit):
             yield delta.onto(block, start) if delta else block
+            start += len(block)
 
 
 def _shards(folder: Path) -> list[Path]:

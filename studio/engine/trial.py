@@ -13,8 +13,8 @@ import transformers
 from studio.domain import gemma
 from studio.domain.conversation import Turn
 from studio.engine import player, quantizer, writer
-from studio.engine.exporter import plan_of
 from studio.engine.merger import Merger
+from studio.engine.planner import plan_of
 
 PRACTICE = Path(__file__).resolve().parents[2] / "assets" / "practice-model"
 

@@ -4,7 +4,7 @@ Gemma's tokenizer.json holds a BPE. For Gemma 1 to 3 llama.cpp reads a scored Se
 yields it, which makes both cut every text alike. For Gemma 4 it reads the merges themselves. Types are those of llama.cpp's `llama_token_type`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -57,11 +57,15 @@ def _derive(value: Mapping[str, Any], lexicon: Lexicon, dialect: Dialect) -> Voc
     pieces: dict[int, str] = {n: piece for piece, n in model["vocab"].items()}
     pieces |= {n: row["content"] for n, row in added.items()}
     ranks, count = _ranks(lexicon)
-    rows = [_row(n, pieces.get(n), added.get(n), ranks, count) for n in range(max(pieces) + 1)]
-    tokens, scores, types = zip(*rows, strict=True)
+    tokens = [pieces.get(n, "") for n in range(max(pieces) + 1)]
+    scores = [-float(ranks.get(piece, count)) for piece in tokens]
+    types = [TokenType.NORMAL] * len(tokens)
+    odd = {n for n, piece in enumerate(tokens) if piece in ("", _NAMES["unk"]) or piece.startswith("<0x")}
+    for n in odd | set(added):
+        tokens[n], scores[n], types[n] = _row(n, pieces.get(n), added.get(n), scores[n])
     # Without a space in a piece, one space tells the two apart; Gemma writes spaces as ▁.
     written = tuple(f"{left} {right}" for left, right in lexicon.merges()) if dialect in (GEMMA4, GEMMA4_LARGE) else ()
-    return Vocabulary(tokens, scores, types, _ids(tokens, types, dialect), written)
+    return Vocabulary(tuple(tokens), tuple(scores), tuple(types), _ids(tokens, types, dialect), written)
 
 
 def _turns_spaces(normalizer: Mapping[str, Any] | None) -> bool:
@@ -81,10 +85,10 @@ def _ranks(lexicon: Lexicon) -> tuple[dict[str, int], int]:
     return ranks, count
 
 
-def _row(n: int, piece: str | None, added: Mapping[str, Any] | None, ranks: Mapping[str, int], merges: int) -> tuple[str, float, TokenType]:
+def _row(n: int, piece: str | None, added: Mapping[str, Any] | None, merged: float) -> tuple[str, float, TokenType]:
+    """A token that is no ordinary piece, or may be none. `merged`: the score its merge gives it."""
     if piece is None:
         return f"[PAD{n}]", _SPECIAL_SCORE, TokenType.UNUSED
-    merged = -float(ranks.get(piece, merges))
     if piece == _NAMES["unk"]:
         return piece, _SPECIAL_SCORE, TokenType.UNKNOWN
     if len(piece) == 6 and piece.startswith("<0x"):
@@ -97,7 +101,7 @@ def _row(n: int, piece: str | None, added: Mapping[str, Any] | None, ranks: Mapp
     return (piece, merged, TokenType.NORMAL) if SPACE in piece else (piece, _SPECIAL_SCORE, TokenType.USER_DEFINED)
 
 
-def _ids(tokens: tuple[str, ...], types: tuple[TokenType, ...], dialect: Dialect) -> dict[str, int]:
+def _ids(tokens: Sequence[str], types: Sequence[TokenType], dialect: Dialect) -> dict[str, int]:
     wanted = {**_NAMES, "eot": dialect.end, "start": dialect.start}
     missing = [name for name in wanted.values() if name not in tokens]
     if missing or types.count(TokenType.BYTE) != 256:

@@ -24,6 +24,7 @@ class Adapter:
     persona_id: str = ""
     beside: tuple[str, ...] = ()
     blended: str = ""
+    four_bit: bool = False  # the lesson saw the model in 4 bit
 
 
 def learned(library: Library, persona_id: str) -> list[Adapter]:
@@ -42,7 +43,7 @@ def _read(folder: Path, persona_id: str) -> Adapter:
     at = result.get("finished", spec["created"])
     return Adapter(
         folder, spec["model"], spec["persona"]["system"], spec["dataset"]["conversations"], at, bool(result), persona_id,
-        together.beside(whole, persona_id), blend.told(spec) if spec.get("kind") == blend.KIND else "",
+        together.beside(whole, persona_id), blend.told(spec) if spec.get("kind") == blend.KIND else "", bool(spec.get("recipe", {}).get("four_bit")),
     )  # fmt: skip
 
 

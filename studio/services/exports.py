@@ -5,13 +5,14 @@ import json
 import sys
 import time
 from collections.abc import Generator, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from studio.domain import architecture, gemma, modelcard, modelfile, persona, rehearsal, sizes, together
 from studio.domain.conversation import Turn
-from studio.domain.errors import StudioError
+from studio.domain.errors import NotReady, StudioError
 from studio.domain.modelfile import Modelfile
 from studio.domain.rehearsal import Line
 from studio.services.library import Library
@@ -21,6 +22,7 @@ from studio.services.ollama import Ollama, Said
 CERTIFICATE = "certificate.json"  # its fields are told in studio/domain/examination.py
 DELIVERED = "ollama.json"
 WANTED = "wanted.json"  # beside a file that is to go to Ollama as soon as it is there
+HALT = "halt"  # beside a file whose way to Ollama is to end
 
 
 @dataclass(frozen=True)
@@ -61,9 +63,10 @@ class Made:
         """The GGUF file."""
         return self.folder / Path(self.result["path"]).name
 
-    def answers_to(self, adapter: Path, kind: str, name: str) -> bool:
+    def answers_to(self, adapter: Path, kind: str, name: str, four_bit: bool = False) -> bool:
         """Whether this is the file somebody asks for, so that it need not be made again."""
-        return (Path(self.spec["adapter"]), self.spec["file"], self.spec["name"]) == (adapter, kind, name)
+        made = (Path(self.spec["adapter"]), self.spec["file"], self.spec["name"], bool(self.spec.get("four_bit")))
+        return made == (adapter, kind, name, four_bit)
 
 
 def finished(library: Library, persona_id: str) -> Iterator[Made]:
@@ -111,6 +114,11 @@ def thinks(folder: Path) -> bool:
     return "\nTEMPLATE " not in (folder / "Modelfile").read_text("utf-8")
 
 
+def has_terms(made: Made) -> bool:
+    """Whether the terms of the model it was made from lie beside the file."""
+    return (made.folder / "LICENSE").is_file()
+
+
 def without_engine(prefix: Path = Path(sys.prefix)) -> str:
     """Why small files can't be made here and what to do about it; empty where they can. The set-up leaves its sentence in the environment's folder."""
     if importlib.util.find_spec("llama_cpp"):
@@ -124,6 +132,12 @@ def without_engine(prefix: Path = Path(sys.prefix)) -> str:
 def estimates(models: Models, model_id: str) -> dict[sizes.FileKind, int]:
     """Bytes the file will have, for each kind."""
     return sizes.of_config(json.loads((models.path(model_id) / "config.json").read_text("utf-8")))
+
+
+def room(models: Models, model_id: str, kind: sizes.Kind) -> int:
+    """Bytes of disk that making such a file takes, with what it is made and checked from; less of it stays."""
+    shape = architecture.read(json.loads((models.path(model_id) / "config.json").read_text("utf-8")))
+    return sizes.room(shape, shape.vocabulary, kind, not without_engine())
 
 
 def advice(models: Models, model_id: str, kind: sizes.FileKind) -> str:
@@ -149,22 +163,52 @@ def unwant(folder: Path) -> None:
     (folder / WANTED).unlink(missing_ok=True)
 
 
+def halt(library: Library, folder: Path) -> None:
+    """Ask what sends this file to Ollama, or asks it there, to end; it answers at its next step."""
+    library.write_json(folder / HALT, {"at": time.time()})
+
+
+def halted(folder: Path) -> bool:
+    """Whether somebody asked for that."""
+    return (folder / HALT).exists()
+
+
+def unhalt(folder: Path) -> None:
+    """It has ended, or begins anew."""
+    (folder / HALT).unlink(missing_ok=True)
+
+
+def until_halted(folder: Path, steps: Iterator[tuple[str, float | None]]) -> Iterator[tuple[str, float | None]]:
+    """The steps of a file on its way to Ollama; raises NotReady where somebody asked for an end before the last."""
+    for step in steps:
+        yield step
+        if halted(folder) and step[1] != 1.0:  # what is whole may have been the last
+            raise NotReady("Stopped. The file is safe. To go on, press Send to Ollama.")
+
+
 def remember(library: Library, made: Made) -> None:
     """Remember that this file was sent to Ollama."""
     library.write_json(made.folder / DELIVERED, {"name": made.spec["name"], "at": time.time()})
 
 
 def rehearse(library: Library, models: Models, ollama: Ollama, made: Made) -> Iterator[tuple[str, float | None]]:
-    """Ask the character's test questions in Ollama, where it was just sent, and add what came back to its certificate. Yields what is done."""
+    """Ask the character's test questions in Ollama, where it was just sent, and add what came back to its certificate. Yields what is done.
+
+    Where somebody asks for an end, the rest of them stay unasked.
+    """
     rows, lines, trouble = made.result["answers"], list[Line](), ""
     try:
         for n, row in enumerate(rows):
             yield f"Asking it in Ollama, question {n + 1} of {len(rows)}", n / len(rows)
-            said = yield from _heard(ollama, made.spec["name"], row["prompt"], n / len(rows))
+            said = yield from _heard(ollama, made, row["prompt"], n / len(rows))
+            if said.ended is None:
+                break
             lines.append(Line(row["prompt"], row["file"], bool(row["stopped"]), said.text, bool(said.ended)))
     except StudioError as error:
         trouble = str(error)
-    check = rehearsal.judged(lines, None if trouble or not rows else _laid_out(models, ollama, made, rows[0]["prompt"]), trouble)
+    left = 0 if trouble else len(rows) - len(lines)
+    laid_out = None if trouble or left or not rows else _laid_out(models, ollama, made, rows[0]["prompt"])
+    check = rehearsal.judged(lines, laid_out, trouble, left)
     sent = {"name": made.spec["name"], "at": time.time(), "version": ollama.status().version, "check": check.to_dict()}
     library.write_json(made.folder / DELIVERED, {**sent, "lines": [line.to_dict() for line in lines]})
     _complete(library, _read(made.folder))
@@ -179,17 +223,21 @@ def _complete(library: Library, made: Made) -> None:
     told = [library.read_json(lesson / name, {}) for name in ("spec.json", "result.json")]
     spec = together.seen_by(told[0], who) if told[0] else {}
     text = modelcard.written(
-        made.spec, {**made.result, "checks": made.checks}, spec, together.result_of(told[1], who), not thinks(made.folder)
+        made.spec, {**made.result, "checks": made.checks}, spec, together.result_of(told[1], who), not thinks(made.folder), has_terms(made)
     )
     library.write_text(made.folder / "README.md", text)
 
 
-def _heard(ollama: Ollama, name: str, prompt: str, share: float) -> Generator[tuple[str, float | None], None, Said]:
+def _heard(ollama: Ollama, made: Made, prompt: str, share: float) -> Generator[tuple[str, float | None], None, Said]:
+    """What Ollama says to a question; one that has not ended where somebody asked for that."""
     said = Said("", False)
-    for so_far in ollama.chat(name, [Turn("", "user", prompt)], 0.0, rehearsal.LONGEST):
-        if so_far == said:
-            yield "Ollama wakes it up", share  # whoever listens may leave between two words
-        said = so_far
+    with closing(ollama.chat(made.spec["name"], [Turn("", "user", prompt)], 0.0, rehearsal.LONGEST)) as answer:
+        for so_far in answer:
+            if halted(made.folder):
+                return Said(so_far.text)
+            if so_far == said:
+                yield "Ollama wakes it up", share  # whoever listens may leave between two words
+            said = so_far
     return said
 
 

@@ -25,7 +25,7 @@ def put(settings: Settings, made: Made, name: str, token: str) -> Iterator[tuple
         raise NotReady(OFFLINE)
     if not token.strip():
         raise NotReady(NO_KEY)
-    papers = {kind: content.decode("utf-8") for kind, content in parcel.papers(made).items()}
+    papers = {kind: content.decode("utf-8", "replace") for kind, content in parcel.papers(made).items()}
     texts = {**papers, "Modelfile": (made.folder / "Modelfile").read_text("utf-8")}
     order = {"token": token.strip(), "name": checked_name(name.strip()), "files": {made.file.name: str(made.file)}, "texts": texts}
     # Nothing that lies on this computer of another account is to be used, and nothing is to be left behind.

@@ -141,7 +141,7 @@ class Models:
     def _dialect(self, folder: Path) -> gemma.Dialect:
         template = folder / "chat_template.jinja"
         text = template.read_text("utf-8") if template.is_file() else ""
-        return gemma.dialect_of(self._config(folder)["model_type"], "<|channel>thought\\n<channel|>" in text)
+        return gemma.dialect_in(self._config(folder)["model_type"], text)
 
     def dialect(self, model_id: str) -> gemma.Dialect:
         """The conversation markup a model was made with."""

@@ -134,10 +134,10 @@ def questions(parts: dataset.Split, count: int) -> list[str]:
     return openings[:count]
 
 
-def order_export(library: Library, adapter: Path, kind: sizes.Kind, name: str, persona_id: str = "") -> Path:
+def order_export(library: Library, adapter: Path, kind: sizes.Kind, name: str, persona_id: str = "", four_bit: bool = False) -> Path:
     """An export's folder, new or with the unfinished file of one that was cut off, ready for `jobs.start("export", ...)`; raises StudioError where the adapter or the disk is not ready.
 
-    `persona_id`: which of the characters that learned in one lesson travels; the first unless told.
+    `persona_id`: which of the characters that learned in one lesson travels; the first unless told. `four_bit`: as `Order` has it.
     """
     if not (adapter / "adapter_model.safetensors").is_file():
         raise NotReady("This lesson has kept nothing yet. Let it reach its first safe copy, or teach again.")
@@ -150,7 +150,7 @@ def order_export(library: Library, adapter: Path, kind: sizes.Kind, name: str, p
     spec = {
         "kind": "export", "persona_id": lesson["persona_id"], "persona": lesson["persona"], "adapter": str(adapter), "model": lesson["model"], "model_path": str(model_path), "file": kind,
         "name": persona.slug(name), "prompts": _auditions(lesson["persona"], parts), "kept": [to_messages(c.turns) for c in _spread(parts.validation, KEPT)],
-        "created": time.time(),
+        "created": time.time(), **({"four_bit": True} if four_bit else {}),
     }  # fmt: skip
     begun = next((old for old in library.exports(lesson["persona_id"]) if _goes_on(old, spec)), None)
     check_room(model_path, library.home, kind, begun)

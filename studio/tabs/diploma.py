@@ -8,9 +8,11 @@ from studio.domain import certificate
 from studio.tabs.room import day
 from studio.tabs.wiring import literal, ticks
 
+MERGED = "<br>Merged into the 4-bit weights of the lesson"
 
-def checked(checks: Sequence[Mapping[str, Any]], at: float) -> str:
-    """The certificate of a checked file. One check that went wrong turns all of it."""
+
+def checked(checks: Sequence[Mapping[str, Any]], at: float, four_bit: bool = False) -> str:
+    """The certificate of a checked file; `four_bit`: it was merged into what its lesson saw in 4 bit. One check that went wrong turns all of it."""
     unsafe = any(check["ok"] is False for check in checks)
     title = "Not safe to share yet" if unsafe else certificate.headline(checks)
     states = {True: "ok", False: "bad", None: "wait"}
@@ -21,7 +23,7 @@ def checked(checks: Sequence[Mapping[str, Any]], at: float) -> str:
         "bad" if unsafe else "",
         title,
         ticks(rows),
-        f"Checked on this computer<br>{day(at, 0)}, {time.strftime('%H:%M', time.localtime(at))}",
+        f"Checked on this computer<br>{day(at, 0)}, {time.strftime('%H:%M', time.localtime(at))}{MERGED if four_bit else ''}",
     )
 
 

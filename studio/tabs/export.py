@@ -3,7 +3,7 @@
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import gradio as gr
 
@@ -15,7 +15,7 @@ from studio.services import adapters, exports, orders
 from studio.services.adapters import Adapter
 from studio.services.studio import Studio
 from studio.tabs import diploma, giving, pictures
-from studio.tabs.product import FIRST, at_work, cards, fingerprint, note, outcome, to_send
+from studio.tabs.product import FIRST, Bench, at_work, cards, fingerprint, needs, note, outcome, to_send
 from studio.tabs.room import FILES, RARE, chosen, lesson_line
 from studio.tabs.wiring import LATEST, bind, go, html, says, when
 
@@ -24,6 +24,11 @@ SENT = "sent"  # no fingerprint: whatever is there is news
 LEDE = '<p class="lede">One file holds the whole character. It runs in Ollama, a free app, on any computer with enough memory.</p>'
 HOW = """<ol class="how"><li>Get Ollama from ollama.com, start it, and press Send to Ollama here.</li>
 <li>Or make the file; two lines for a terminal then stand beside it.</li></ol>"""
+FOUR_BIT = "For experts: merge into the 4-bit weights of the lesson (dequantised NF4)"
+WHEN = (
+    "This lesson saw the model rounded to 4 bit. Merged into exactly that, the file computes what the lesson computed; better where a long lesson "
+    "learned to make up for the rounding. Usually off: the original weights are the better model."
+)
 # The browser saves what it shows already; no file of this machine is served for it.
 SAVE = """(text) => {
   const link = document.createElement("a");
@@ -32,44 +37,6 @@ SAVE = """(text) => {
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 1000);
 }"""
-
-
-class Bench(NamedTuple):
-    """Everything in the room that changes, in the order Gradio gets it. In a handler's answer, what is left out stays as it is."""
-
-    empty: Any = gr.skip()
-    empty_words: Any = gr.skip()
-    page: Any = gr.skip()
-    headline: Any = gr.skip()
-    lesson: Any = gr.skip()
-    file: Any = gr.skip()
-    name: Any = gr.skip()
-    acts: Any = gr.skip()
-    send: Any = gr.skip()
-    make: Any = gr.skip()
-    ollama: Any = gr.skip()
-    how: Any = gr.skip()
-    work: Any = gr.skip()
-    phase: Any = gr.skip()
-    bar: Any = gr.skip()
-    stop: Any = gr.skip()
-    note: Any = gr.skip()
-    taken: Any = gr.skip()
-    taken_words: Any = gr.skip()
-    cert: Any = gr.skip()
-    there: Any = gr.skip()
-    there_words: Any = gr.skip()
-    command: Any = gr.skip()
-    product: Any = gr.skip()
-    path: Any = gr.skip()
-    recipe: Any = gr.skip()
-    modelfile: Any = gr.skip()
-    answers: Any = gr.skip()
-    counted: Any = gr.skip()
-    rows: Any = gr.skip()
-    timer: Any = gr.skip()
-    seen: Any = gr.skip()
-    sending: Any = gr.skip()
 
 
 # ---------------------------------------------------------------- handlers
@@ -93,6 +60,8 @@ def visit(studio: Studio, persona_id: str | None, lesson: str | None, file: size
         headline=f"Take {persona.name} anywhere.",
         lesson=gr.update(choices=[(lesson_line(a), a.folder.name) for a in learned], value=adapter.folder.name, visible=len(learned) > 1),
         file=gr.update(choices=cards(studio, adapter, file), value=file or OURS),
+        needs=needs(studio, adapter, file or OURS),
+        four_bit=gr.update(visible=adapter.four_bit),
         name=(name or "").strip() or slug(persona.name),
         **at_work(studio, persona_id, sending),
         **outcome(studio, persona_id, persona.name),
@@ -107,16 +76,22 @@ def arrive(studio: Studio, persona_id: str | None, lesson: str | None, file: siz
 
 def prefer(studio: Studio, persona_id: str, lesson: str | None, rare: sizes.Kind | None) -> Bench:
     """A rare kind of file joins the others and is chosen."""
-    return Bench(file=gr.update(choices=cards(studio, _adapter(studio, persona_id, lesson), rare), value=rare or OURS))
+    adapter = _adapter(studio, persona_id, lesson)
+    return Bench(file=gr.update(choices=cards(studio, adapter, rare), value=rare or OURS), needs=needs(studio, adapter, rare or OURS))
 
 
-def make(studio: Studio, persona_id: str, lesson: str | None, file: sizes.Kind, name: str) -> Bench:
+def weigh(studio: Studio, persona_id: str, lesson: str | None, file: sizes.Kind) -> Bench:
+    """Another kind of file takes more or less room."""
+    return Bench(needs=needs(studio, _adapter(studio, persona_id, lesson), file))
+
+
+def make(studio: Studio, persona_id: str, lesson: str | None, file: sizes.Kind, name: str, four_bit: bool = False) -> Bench:
     """Start making the file; pressed twice it is started once."""
-    _start(studio, persona_id, lesson, file, name)
+    _start(studio, persona_id, lesson, file, name, four_bit)
     return Bench(**at_work(studio, persona_id, ""), note=note(""), taken=gr.update(visible=False))
 
 
-def send(studio: Studio, persona_id: str, lesson: str | None, file: sizes.Kind, name: str) -> Bench:
+def send(studio: Studio, persona_id: str, lesson: str | None, file: sizes.Kind, name: str, four_bit: bool = False) -> Bench:
     """Send the file to Ollama, making it first unless it lies here already; where Ollama has somebody of that name, ask first."""
     called = checked_name(name.strip())
     if file == sizes.ADAPTER:
@@ -125,13 +100,13 @@ def send(studio: Studio, persona_id: str, lesson: str | None, file: sizes.Kind, 
     if called in studio.ollama.names():
         words = f"There is a “{called}” in Ollama already. Replace it with this one, or type another name above and send again."
         return Bench(taken=gr.update(visible=True), taken_words=words, note=note(""))
-    return replace(studio, persona_id, lesson, file, name)
+    return replace(studio, persona_id, lesson, file, name, four_bit)
 
 
-def replace(studio: Studio, persona_id: str, lesson: str | None, file: sizes.Kind, name: str) -> Bench:
+def replace(studio: Studio, persona_id: str, lesson: str | None, file: sizes.Kind, name: str, four_bit: bool = False) -> Bench:
     """Send the file to Ollama, whoever has that name there."""
     _check_running(studio)
-    started = _sent(studio, persona_id, lesson, file, name)
+    started = _sent(studio, persona_id, lesson, file, name, four_bit)
     return started._replace(taken=gr.update(visible=False))
 
 
@@ -141,12 +116,12 @@ def _check_running(studio: Studio) -> None:
         raise NotReady(status.sentence)
 
 
-def _sent(studio: Studio, persona_id: str, lesson: str | None, file: sizes.Kind, name: str) -> Bench:
+def _sent(studio: Studio, persona_id: str, lesson: str | None, file: sizes.Kind, name: str, four_bit: bool) -> Bench:
     adapter, made = _adapter(studio, persona_id, lesson), exports.newest(studio.library, persona_id)
-    if made and made.answers_to(adapter.folder, file, checked_name(name.strip())):
+    if made and made.answers_to(adapter.folder, file, checked_name(name.strip()), four_bit and adapter.four_bit):
         exports.want(studio.library, made.folder)
         return Bench(**at_work(studio, persona_id, str(made.folder)), note=note(""), sending=str(made.folder))
-    exports.want(studio.library, _start(studio, persona_id, lesson, file, name))
+    exports.want(studio.library, _start(studio, persona_id, lesson, file, name, four_bit))
     return Bench(**at_work(studio, persona_id, ""), note=note(""))
 
 
@@ -167,8 +142,10 @@ def deliver(studio: Studio, persona_id: str, sending: str) -> Iterator[Bench]:
     made = exports.newest(studio.library, persona_id)
     if not sending or made is None or str(made.folder) != sending:
         return
+    exports.unhalt(made.folder)
     try:
-        for phase, share in studio.ollama.create(made.spec["name"], made.file, exports.card(made, studio.models)):
+        giving_it = studio.ollama.create(made.spec["name"], made.file, exports.card(made, studio.models))
+        for phase, share in exports.until_halted(made.folder, giving_it):
             yield Bench(phase=phase, bar=pictures.share(share))
         exports.remember(studio.library, made)
         exports.unwant(made.folder)
@@ -184,12 +161,16 @@ def deliver(studio: Studio, persona_id: str, sending: str) -> Iterator[Bench]:
     else:
         # By now another character may be open: the timer looks again, and knows who it is.
         yield Bench(sending="", seen=SENT, timer=gr.update(active=True))
+    finally:
+        exports.unhalt(made.folder)
 
 
-def stop(studio: Studio, persona_id: str) -> Bench:
-    """Ask the export to end; what was learned is not touched by it."""
+def stop(studio: Studio, persona_id: str, sending: str) -> Bench:
+    """Ask the export, or the way to Ollama, to end; neither what was learned nor a finished file is touched by it."""
     folder = next(iter(studio.library.exports(persona_id)), None)
-    if folder and studio.jobs.state(folder) == "running":
+    if sending:
+        exports.halt(studio.library, Path(sending))
+    elif folder and studio.jobs.state(folder) == "running":
         studio.jobs.stop(folder)
     return Bench(phase="Stopping", stop=gr.update(interactive=False))
 
@@ -202,11 +183,12 @@ def _adapter(studio: Studio, persona_id: str, lesson: str | None) -> Adapter:
     return adapter
 
 
-def _start(studio: Studio, persona_id: str, lesson: str | None, file: sizes.Kind, name: str) -> Path:
+def _start(studio: Studio, persona_id: str, lesson: str | None, file: sizes.Kind, name: str, four_bit: bool) -> Path:
     adapter = _adapter(studio, persona_id, lesson)
     if file in sizes.MIXED and (sentence := exports.without_engine()):
         raise NotReady(sentence)
-    folder = orders.order_export(studio.library, adapter.folder, file, checked_name(name.strip()), persona_id)
+    small = four_bit and adapter.four_bit and file != sizes.ADAPTER
+    folder = orders.order_export(studio.library, adapter.folder, file, checked_name(name.strip()), persona_id, small)
     studio.voice.rest()  # the file is made with the whole model in memory: not beside another copy of it
     try:
         studio.jobs.start("export", folder)
@@ -255,6 +237,8 @@ def _order(parts: dict[str, Any]) -> None:
             [(f"{word} ({kind})", kind) for kind, (word, _) in RARE.items()],
             value=None, label="More kinds", interactive=True, elem_classes="short",
         )  # fmt: skip
+        parts["needs"] = says("", "fine")
+        parts["four_bit"] = gr.Checkbox(False, label=FOUR_BIT, info=WHEN, interactive=True, visible=False)
         parts["name"] = gr.Textbox(label="Name in Ollama", info="small letters, numbers and dashes", interactive=True, elem_classes="short")
         with gr.Row(elem_classes="acts") as parts["acts"]:
             parts["send"] = gr.Button("Send to Ollama", variant="primary", size="lg", min_width=0, visible=False)
@@ -294,8 +278,10 @@ def _wire(studio: Studio, persona: gr.Radio, tab: gr.Tab, parts: dict[str, Any])
     """What each button does, and when the room is looked at anew."""
     lesson, file = parts["lesson"], parts["file"]
     everything, calm = [parts[name] for name in Bench._fields], {"show_progress": "hidden"}
-    order = [persona, lesson, file, parts["name"]]
-    gr.on([tab.select, lesson.input], bind(visit, studio), order, everything, **calm)
+    shown = [persona, lesson, file, parts["name"]]
+    order = [*shown, parts["four_bit"]]
+    gr.on([tab.select, lesson.input], bind(visit, studio), shown, everything, **calm)
+    file.input(bind(weigh, studio), [persona, lesson, file], everything, **calm)
     parts["rare"].input(bind(prefer, studio), [persona, lesson, parts["rare"]], everything, **calm)
     parts["make"].click(bind(make, studio), order, everything, **calm)
     parts["send"].click(bind(send, studio), order, everything, **calm)
@@ -303,7 +289,7 @@ def _wire(studio: Studio, persona: gr.Radio, tab: gr.Tab, parts: dict[str, Any])
     parts["timer"].tick(bind(watch, studio), [persona, parts["seen"]], everything, **calm)
     when(persona.change).then(bind(arrive, studio), [persona, lesson, file], everything, **calm, **LATEST)
     parts["sending"].change(bind(deliver, studio), [persona, parts["sending"]], everything, concurrency_limit=None, **calm)
-    parts["stop"].click(bind(stop, studio), persona, everything, **calm)
+    parts["stop"].click(bind(stop, studio), [persona, parts["sending"]], everything, **calm)
 
 
 def _copied(label: str, lines: int = 1) -> gr.Textbox:

@@ -46,7 +46,7 @@ def wrap(studio: Studio, persona_id: str | None, way: str) -> Gift:
     folder.mkdir(exist_ok=True)
     path = folder / f"{slug(whole.persona.name)}{ENDINGS[way]}"
     (parcel.wrap if way == "package" else parcel.wrap_charx)(studio.library, whole, lesson, made, path)
-    task = licences.of(made.spec["model"], not exports.thinks(made.folder)).task
+    task = "" if exports.has_terms(made) else licences.of(made.spec["model"], not exports.thinks(made.folder)).task
     words = " ".join(filter(None, ("It holds your conversations with this character, word for word.", task)))
     label = f"Save {path.name}, {sizes.in_words(path.stat().st_size)}"
     return Gift(gr.update(value=words, visible=True), gr.update(value=str(path), label=label, visible=True))

@@ -3,7 +3,7 @@
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import gradio as gr
 
@@ -15,6 +15,46 @@ from studio.tabs import diploma, pictures
 from studio.tabs.room import FILES, RARE, size_word
 
 FIRST = 3  # questions whose answers are seen at once
+
+
+class Bench(NamedTuple):
+    """Everything in the room that changes, in the order Gradio gets it. In a handler's answer, what is left out stays as it is."""
+
+    empty: Any = gr.skip()
+    empty_words: Any = gr.skip()
+    page: Any = gr.skip()
+    headline: Any = gr.skip()
+    lesson: Any = gr.skip()
+    file: Any = gr.skip()
+    needs: Any = gr.skip()
+    four_bit: Any = gr.skip()
+    name: Any = gr.skip()
+    acts: Any = gr.skip()
+    send: Any = gr.skip()
+    make: Any = gr.skip()
+    ollama: Any = gr.skip()
+    how: Any = gr.skip()
+    work: Any = gr.skip()
+    phase: Any = gr.skip()
+    bar: Any = gr.skip()
+    stop: Any = gr.skip()
+    note: Any = gr.skip()
+    taken: Any = gr.skip()
+    taken_words: Any = gr.skip()
+    cert: Any = gr.skip()
+    there: Any = gr.skip()
+    there_words: Any = gr.skip()
+    command: Any = gr.skip()
+    product: Any = gr.skip()
+    path: Any = gr.skip()
+    recipe: Any = gr.skip()
+    modelfile: Any = gr.skip()
+    answers: Any = gr.skip()
+    counted: Any = gr.skip()
+    rows: Any = gr.skip()
+    timer: Any = gr.skip()
+    seen: Any = gr.skip()
+    sending: Any = gr.skip()
 
 
 def to_send(studio: Studio, persona_id: str) -> str:
@@ -44,6 +84,12 @@ def cards(studio: Studio, adapter: Adapter, also: sizes.Kind | None = None) -> l
     return found
 
 
+def needs(studio: Studio, adapter: Adapter, kind: sizes.Kind) -> str:
+    """How much disk the work will take, and how much there is."""
+    need, free = exports.room(studio.models, adapter.model, kind), shutil.disk_usage(studio.library.home).free
+    return f"Making and checking it takes {sizes.in_words(need)} of disk for a while. There is {sizes.in_words(free)} free."
+
+
 def at_work(studio: Studio, persona_id: str, sending: str) -> dict[str, Any]:
     """The left side: what can be pressed, or how far the work is."""
     folder = next(iter(studio.library.exports(persona_id)), None)
@@ -56,12 +102,12 @@ def at_work(studio: Studio, persona_id: str, sending: str) -> dict[str, Any]:
         "acts": gr.update(visible=not working and not sending),
         "send": gr.update(value="Send to Ollama", visible=ready),
         "make": gr.update(value="Only make the file" if ready else "Make the file", variant="secondary" if ready else "primary"),
-        "ollama": f"{status.sentence} There is {sizes.in_words(shutil.disk_usage(studio.library.home).free)} free on the disk.",
+        "ollama": status.sentence,
         "how": gr.update(visible=not ready),
         "work": gr.update(visible=working or bool(sending)),
         "phase": "Sending the file to Ollama" if sending else str(told.get("text", "Getting ready")),
         "bar": pictures.share(None if sending else told.get("share")),
-        "stop": gr.update(value="Stop", visible=working, interactive=not (folder / "stop").exists() if folder else True),
+        "stop": gr.update(value="Stop", visible=working or bool(sending), interactive=not (folder / "stop").exists() if folder else True),
         "timer": gr.update(active=working),
         "seen": fingerprint(studio, persona_id),
     }
@@ -73,7 +119,7 @@ def outcome(studio: Studio, persona_id: str, name: str) -> dict[str, Any]:
     ended = note(ending(studio, folder)) if folder and (made is None or made.folder != folder) else note("")
     return {
         "note": ended,
-        "cert": diploma.checked(made.checks, made.at) if made else diploma.waiting(),
+        "cert": diploma.checked(made.checks, made.at, made.result.get("merged_into") == "nf4") if made else diploma.waiting(),
         "there": gr.update(visible=bool(made and made.delivered)),
         "there_words": f"{name} is in Ollama. Open it and choose {made.delivered}, or type:" if made else "",
         "command": exports.recipe(made)[1] if made else "",

@@ -4,7 +4,8 @@
 
 Models are tiny and random, with nothing at its usual value (tests/engine/zoo.py), so that a forgotten key shows. The judge is llama.cpp, set beside
 transformers in float32: NMSE is the squared error of the logits over their squared size. Then files with one fault each, every one of which the
-certificate has to refuse, and every way of learning an adapter against peft's own arithmetic. Ends with 1 where a bar is missed.
+certificate has to refuse, every way of learning an adapter against peft's own arithmetic, and a lesson in 4 bit merged both ways. Ends with 1 where a bar is
+missed.
 """
 
 import argparse
@@ -27,7 +28,7 @@ sys.path.insert(0, str(HERE))
 from studio.domain import examination, gemma  # noqa: E402
 from studio.engine import loader, player  # noqa: E402
 from studio.engine.answerer import Answerer  # noqa: E402
-from studio.engine.certifier import Certifier  # noqa: E402
+from studio.engine.certifier import Certifier, distance  # noqa: E402
 from studio.engine.player import Player  # noqa: E402
 from tests.engine import tiny, zoo  # noqa: E402
 
@@ -108,6 +109,20 @@ def learned(kind: str, root: Path) -> Line:
     return Line("adapter", kind, {"NMSE": nmse}, nmse <= PEFT)
 
 
+def learned_small(kind: str, root: Path) -> Line:
+    """Files of a lesson in 4 bit, merged into what it saw (weights rounded to bfloat16) and into the original weights, against what it computed itself."""
+    base = tiny.folder(root / "base", "gemma3", intermediate_size=128)
+    adapter = tiny.adapter(root / "adapter", base, **zoo.ADAPTERS[kind])
+    ids = loader.tokenizer(base)(gemma.BOS + " ".join(tiny.TEXT) * 4, add_special_tokens=False)["input_ids"][:LENGTH]
+    with torch.inference_mode():
+        wanted, figures = zoo.in_four_bit(base, adapter)(torch.tensor([ids])).logits[0].numpy(), {}
+    for name, four_bit in (("into what it saw", True), ("into the originals", False)):
+        zoo.made(root / name, (base, adapter), "F32", prompts=[], four_bit=four_bit)
+        with Player(root / name / "biscuit-F32.gguf", len(ids)) as file:
+            figures[name] = distance(wanted, file.logits(ids)).nmse
+    return Line("4 bit", kind, figures, figures["into what it saw"] <= BARS["BF16"])
+
+
 # ---------------------------------------------------------------- the report
 def measure(root: Path) -> list[Line]:
     """All lines, each told as soon as it is known."""
@@ -132,6 +147,9 @@ def measure(root: Path) -> list[Line]:
     for kind in zoo.ADAPTERS:
         (root / kind).mkdir()
         tell(learned(kind, root / kind))
+    for kind in ("lora", "rslora"):
+        (root / f"small {kind}").mkdir()
+        tell(learned_small(kind, root / f"small {kind}"))
     return lines
 
 

@@ -12,8 +12,9 @@ from safetensors.torch import load_file, save_file
 
 from studio.domain import architecture, certificate, sizes
 from studio.engine import player, writer
-from studio.engine.exporter import export, plan_of
+from studio.engine.exporter import export
 from studio.engine.merger import Merger
+from studio.engine.planner import plan_of
 from studio.engine.reporter import Reporter, Stopped
 from tests.engine import tiny
 from tests.engine.zoo import PROMPTS, ZOO, made, order

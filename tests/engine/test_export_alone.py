@@ -12,8 +12,9 @@ from transformers import AutoModelForCausalLM
 from studio.domain import certificate
 from studio.domain.errors import StudioError
 from studio.engine import grafter, player, writer
-from studio.engine.exporter import export, plan_of
+from studio.engine.exporter import export
 from studio.engine.merger import Merger
+from studio.engine.planner import plan_of
 from studio.engine.reporter import Reporter
 from tests.engine import tiny
 from tests.engine.test_export import files, needs_engine

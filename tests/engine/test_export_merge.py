@@ -1,6 +1,9 @@
 """The merged weights against peft's own merge, and the dictionary against the tokenizer it came from."""
 
 import json
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -33,6 +36,12 @@ def test_merging_equals_peft(base, tmp_path, monkeypatch, kind, block):
         for name in merged.names():
             rows = torch.cat(list(merged.rows(name, wanted[name].shape[0])))
             assert (rows - wanted[name]).abs().max() <= 1e-6, name
+
+
+def test_what_makes_a_file_waits_for_neither_transformers_nor_peft():
+    line = "import sys; from studio.engine import merger, planner, writer; print([m for m in ('transformers', 'peft', 'bitsandbytes') if m in sys.modules])"
+    told = subprocess.run([sys.executable, "-c", line], cwd=Path(__file__).resolve().parents[2], capture_output=True, text=True, check=True)
+    assert told.stdout.strip() == "[]"
 
 
 def test_names_are_found_below_every_prefix():

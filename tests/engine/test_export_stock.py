@@ -18,7 +18,7 @@ from transformers import PreTrainedTokenizerFast
 
 from studio.domain import gemma
 from studio.domain.conversation import Turn
-from studio.engine import certifier, exporter, vocabulary, writer
+from studio.engine import certifier, planner, vocabulary, writer
 from studio.engine.merger import Merger
 from studio.engine.player import Jinja2ChatFormatter, llama_cpp
 from tests import llamacpp
@@ -108,7 +108,7 @@ def both(package, tmp_path_factory):
     root, jobs, files = tmp_path_factory.mktemp("stock"), [], {}
     for family, other in FAMILIES.items():
         base = tiny.folder(root / family, family, **other)
-        plan, _ = exporter.plan_of("Biscuit", base, None)
+        plan, _ = planner.plan_of("Biscuit", base, None)
         if family.startswith("gemma4"):
             config = json.loads((base / "config.json").read_text("utf-8"))
             (base / "config.json").write_text(json.dumps(config | {"moe_intermediate_size": None}), "utf-8")  # the converter asks for it

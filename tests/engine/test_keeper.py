@@ -10,10 +10,10 @@ from gguf import quantize
 
 from studio.domain.errors import StudioError
 from studio.engine import writer
-from studio.engine.exporter import plan_of
 from studio.engine.keeper import journal_of
 from studio.engine.merger import Merger
 from studio.engine.packer import packed
+from studio.engine.planner import plan_of
 from tests.engine import tiny
 
 

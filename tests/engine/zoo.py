@@ -9,7 +9,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from gguf import GGUFReader, TokenType
+from peft import PeftModel
+from transformers import AutoModelForCausalLM
 
+from studio.engine import loader
 from studio.engine.exporter import export
 from studio.engine.reporter import Reporter
 from tests.engine import tiny
@@ -79,6 +82,16 @@ def spell_as_before(path: Path) -> None:
         config |= {"rope_local_base_freq": near["rope_theta"], "rope_scaling": {"rope_type": wide["rope_type"], "factor": wide["factor"]}}
         config["sliding_window_pattern"] = config.pop("layer_types").index("full_attention") + 1
     path.write_text(json.dumps(config | {"eos_token_id": [1, 15]}), "utf-8")
+
+
+def in_four_bit(base: Path, adapter: Path | None = None) -> torch.nn.Module:
+    """A model as transformers and bitsandbytes hold it in 4 bit, with what was learned on it; it computes in full, so that no rounding hides a difference.
+
+    Not for DoRA: on a processor bitsandbytes lays weights out anew when they are first used, and peft takes their lengths from that.
+    """
+    small = {"quantization_config": loader.small(torch.float32), "device_map": {"": "cpu"}}
+    loaded = AutoModelForCausalLM.from_pretrained(base, dtype=torch.bfloat16, attn_implementation="eager", **small)
+    return PeftModel.from_pretrained(loaded, str(adapter)).float().eval() if adapter else loaded
 
 
 # ---------------------------------------------------------------- the export

@@ -94,6 +94,7 @@ def made(library, tmp_path):
         "Modelfile": "FROM ./biscuit-Q8_0.gguf\n",
     }.items():
         (folder / name).write_text(text)
+    (folder / "LICENSE").write_bytes(b"Terms of somebody who writes as in \xe9poque")
     library.write_json(folder / "spec.json", {"adapter": str(tmp_path), "file": "Q8_0", "name": "biscuit"})
     result = {"path": "biscuit-Q8_0.gguf", "bytes": 4, "checks": [], "answers": []}
     return exports.Made(folder, {"file": "Q8_0", "name": "biscuit", "model": "practice", "adapter": str(tmp_path)}, result, 0.0, {}, False)
@@ -121,8 +122,9 @@ def test_the_file_and_its_papers_arrive_in_a_private_place_of_the_keys_owner(oth
     assert order["visibility"] == "private"
     assert other_side.stored == made.file.read_bytes()
     sent = commit(other_side)
-    assert set(sent) == {"biscuit-Q8_0.gguf", "README.md", "NOTICE", "Modelfile", "certificate.json"}
+    assert set(sent) == {"biscuit-Q8_0.gguf", "README.md", "NOTICE", "LICENSE", "Modelfile", "certificate.json"}
     assert base64.b64decode(sent["NOTICE"]["content"]) == b"made of something\n"
+    assert base64.b64decode(sent["LICENSE"]["content"]).startswith(b"Terms of somebody")
     assert set(other_side.keys) == {f"Bearer {TOKEN}"}, "no other key of this computer is used"
 
 

@@ -36,6 +36,7 @@ def taught(studio, tmp_path):
     (folder / "Modelfile").write_text("FROM ./biscuit-Q8_0.gguf\n")
     (folder / "README.md").write_text("# Biscuit\n")
     (folder / "NOTICE").write_text("made of something\n")
+    (folder / "LICENSE").write_text("under some terms\n")
     studio.library.write_json(folder / "result.json", {"path": "biscuit-Q8_0.gguf", "bytes": 4, "checks": [CHECK], "answers": []})
     return studio, who
 
@@ -96,7 +97,9 @@ def test_it_names_no_folder_of_this_computer_and_nobody_elses_words(taught, tmp_
     with zipfile.ZipFile(path) as archive:
         everything = {name: archive.read(name) for name in archive.namelist()}
     assert not [name for name, content in everything.items() if str(tmp_path).encode() in content]
-    assert {"learned/adapter_model.safetensors", "papers/certificate.json", "papers/NOTICE", "papers/README.md"} <= set(everything)
+    assert {"learned/adapter_model.safetensors", "papers/certificate.json", "papers/NOTICE", "papers/LICENSE", "papers/README.md"} <= set(
+        everything
+    )
     proof = json.loads(everything["papers/certificate.json"])
     assert proof["checks"] == [CHECK] and proof["adapter"] == "biscuit-1" and proof["path"] == "biscuit-Q8_0.gguf"
 
@@ -165,6 +168,8 @@ def test_a_charx_has_the_weights_where_the_format_has_room_for_them(taught, anot
         assets = {asset["uri"].removeprefix("embeded://"): asset for asset in card["data"]["assets"]}
         assert set(assets) == set(archive.namelist()) - {"card.json"}
         assert archive.read("assets/other/ai/adapter_model.safetensors") == save(LEARNED)
+        papers = [archive.read(f"assets/other/other/{name}") for name in ("NOTICE", "LICENSE")]
+        assert papers == [b"made of something\n", b"under some terms\n"]
     assert (
         assets["assets/icon/images/main.png"]["type"] == "icon"
         and assets["assets/other/ai/adapter_model.safetensors"]["ext"] == "safetensors"

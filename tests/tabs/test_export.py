@@ -10,9 +10,9 @@ from dataclasses import replace
 import gradio as gr
 import pytest
 
-from studio.domain import certificate
+from studio.domain import certificate, sizes
 from studio.domain.errors import Busy, StudioError
-from studio.services import exports, orders
+from studio.services import adapters, exports, orders
 from studio.services.jobs import Jobs
 from studio.tabs import export
 from tests.tabs import stage
@@ -99,7 +99,7 @@ def test_work_shows_its_phase_and_share_and_nothing_twice(exporting):
     assert room.acts["visible"] is False and room.timer["active"] and room.stop["interactive"]
     assert export.watch(studio, who, room.seen) == export.Bench()
     assert export.visit(studio, who, None, "Q8_0", "biscuit").phase == "Merging what Biscuit learned", "the same after a reload"
-    export.stop(studio, who)
+    export.stop(studio, who, "")
     assert (folder / "stop").exists()
 
 
@@ -184,6 +184,34 @@ def test_rare_kinds_join_the_sizes_when_they_are_wanted(exporting):
     (words, kind), chosen = room.file["choices"][-1], room.file["value"]
     assert (kind, chosen) == ("adapter", "adapter") and words.startswith("Only what was learned, 1 MB")
     assert export.visit(studio, who, None, "adapter", "").file["choices"] == room.file["choices"]
+
+
+def test_a_lesson_in_4_bit_may_be_merged_into_what_it_saw(exporting):
+    studio, who = exporting
+    lesson = studio.library.adapters(who)[0]
+    assert export.visit(studio, who, None, None, "").four_bit["visible"] is False
+    export.make(studio, who, None, "Q8_0", "biscuit", True)
+    assert "four_bit" not in json.loads((studio.jobs.started[0][1] / "spec.json").read_text()), "this lesson saw the weights as they are"
+    spec = json.loads((lesson / "spec.json").read_text())
+    studio.library.write_json(lesson / "spec.json", {**spec, "recipe": {**spec.get("recipe", {}), "four_bit": True}})
+    assert export.visit(studio, who, None, None, "").four_bit["visible"]
+    export.make(studio, who, None, "Q8_0", "biscuit", True)
+    assert json.loads((studio.jobs.started[1][1] / "spec.json").read_text())["four_bit"] is True
+    made = finish(studio, who)
+    assert export.send(studio, who, None, "Q8_0", "biscuit").sending == str(made)
+    export.send(studio, who, None, "Q8_0", "biscuit", True)
+    assert studio.jobs.started[2][1] != made, "the other merge is another file"
+
+
+def test_how_much_disk_the_work_takes_is_said_before_it_starts(exporting):
+    studio, who = exporting
+    model = adapters.learned(studio.library, who)[0].model
+    whole = exports.room(studio.models, model, "Q4_K_M")
+    assert whole > exports.estimates(studio.models, model)["Q4_K_M"], "it is made of a whole one"
+    words = export.weigh(studio, who, None, "Q4_K_M").needs
+    assert words.startswith(f"Making and checking it takes {sizes.in_words(whole)} of disk for a while. There is ")
+    for room in (export.visit(studio, who, None, "F32", ""), export.prefer(studio, who, None, "F32")):
+        assert f" {sizes.in_words(exports.room(studio.models, model, 'F32'))} of disk" in room.needs
 
 
 def test_small_kinds_are_advised_against_where_they_save_little(exporting):

@@ -9,7 +9,9 @@ import pytest
 
 from studio.domain.errors import NotReady, StudioError
 from studio.services import exports, orders
+from studio.services.ollama import Ollama
 from studio.tabs import export
+from tests import boxes
 from tests.tabs import stage
 from tests.tabs.workbench import Box, finish, marks
 
@@ -121,6 +123,51 @@ def test_what_it_says_in_ollama_joins_the_certificate(exporting, answer, mark, w
     assert proof["checks"][-1]["ok"] is (mark == "ok") and proof["ollama"]["version"] == "0.30.1"
     assert words in html.unescape((folder / "README.md").read_text()).replace("\\", "")
     assert kept["name"] == "biscuit" and kept["version"] == "0.30.1" and room.there["visible"]
+
+
+def test_a_stop_ends_the_questions_in_ollama_and_says_how_many_were_asked(exporting):
+    studio, who = exporting
+    folder = finish(studio, who)
+    rooms = export.deliver(studio, who, str(folder))
+    while next(rooms).phase != "Asking it in Ollama, question 3 of 10":
+        pass
+    assert export.stop(studio, who, str(folder)).phase == "Stopping"
+    last = list(rooms)[-1]
+    assert last.sending == "" and last.timer["active"] and not exports.halted(folder)
+    room = export.visit(studio, who, None, "Q8_0", "")
+    assert marks(room.cert)[-1] == "wait" and room.there["visible"]
+    assert "You stopped after 2 of 10 test questions" in room.cert
+    assert len(json.loads((folder / "ollama.json").read_text())["lines"]) == 2
+
+
+def test_a_stop_is_heard_while_ollama_has_not_said_a_word(exporting):
+    server = boxes.opened()  # it speaks Ollama's protocol, and is none
+    studio, who = replace(exporting[0], ollama=Ollama(f"127.0.0.1:{server.server_port}")), exporting[1]
+    folder = finish(studio, who)
+    server.awake.clear()
+    rooms = export.deliver(studio, who, str(folder))
+    while next(rooms).phase != "Ollama wakes it up":
+        pass
+    export.stop(studio, who, str(folder))
+    assert list(rooms)[-1].sending == "" and "biscuit:latest" in server.models
+    assert "You stopped after 0 of 10 test questions" in export.visit(studio, who, None, "Q8_0", "").cert
+    server.awake.set()
+    server.shutdown()
+    server.server_close()
+
+
+def test_a_stop_on_the_way_to_ollama_leaves_the_file_and_can_be_taken_back(exporting):
+    studio, who = exporting
+    folder = finish(studio, who)
+    rooms = export.deliver(studio, who, str(folder))
+    assert next(rooms).phase == "Copying the file"
+    export.stop(studio, who, str(folder))
+    last = list(rooms)[-1]
+    assert last.note["value"].startswith("Stopped. The file is safe") and last.acts["visible"] and last.sending == ""
+    assert studio.ollama.taken == [] and (folder / "biscuit-Q8_0.gguf").exists()
+    assert export.visit(studio, who, None, "Q8_0", "").there["visible"] is False
+    list(export.deliver(studio, who, export.send(studio, who, None, "Q8_0", "biscuit").sending))
+    assert len(studio.ollama.taken) == 1, "the stop counted once"
 
 
 def test_two_lines_tell_how_to_take_it_to_another_ollama(exporting):
