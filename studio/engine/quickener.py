@@ -9,9 +9,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from studio.engine import grafter, writer
-from studio.engine.exporter import plan_of
 from studio.engine.keeper import journal_of
 from studio.engine.merger import Merger
+from studio.engine.planner import plan_of
 
 
 def make(folder: Path, lesson: Path | None, file: Path, beside: Path | None) -> Generator[float, None, None]:

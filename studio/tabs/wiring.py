@@ -7,7 +7,7 @@ import json
 import logging
 from abc import ABCMeta
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import Any
 
 import gradio as gr
@@ -36,8 +36,9 @@ def bind(handler: Callable[..., Any], studio: Studio) -> Callable[..., Any]:
             return handler(studio, *values)
 
     def stream(*values: Any) -> Iterator[Any]:
-        with _told():
-            yield from handler(studio, *values)
+        with _told(), closing(handler(studio, *values)) as answers:
+            yield next(answers, gr.skip())  # else Gradio empties all that a handler might have filled, and had nothing to say of
+            yield from answers
 
     bound = functools.wraps(handler)(stream if inspect.isgeneratorfunction(handler) else answer)
     # Gradio reads the signature to count inputs and to find event data: it must see the handler's, without the studio.

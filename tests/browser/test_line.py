@@ -10,6 +10,7 @@ import pytest
 from playwright.sync_api import expect
 
 from studio.services import hardware
+from tests.browser.audit import settle
 
 LESSON = 600_000  # ms; a real lesson on a slow, shared machine
 FILE = 600_000
@@ -140,6 +141,11 @@ def hears_the_quick_voice(page, home):
     expect(page.locator("#chat .aside.warn:visible")).to_have_count(0)
     tick.uncheck()
     expect(told).not_to_contain_text("the quick copy answers")
+    settle(page)
+    before = told.inner_html()
+    page.get_by_role("button", name="Send", exact=True).click()
+    settle(page)
+    assert told.inner_html() == before, "asked nothing, the room stays as it is"
 
 
 def ask(page, words):

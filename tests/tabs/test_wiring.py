@@ -1,9 +1,11 @@
 """What ties handlers to components."""
 
+import asyncio
 import inspect
 
 import gradio as gr
 import pytest
+from gradio.state_holder import SessionState
 
 from studio.domain.errors import StudioError
 from studio.tabs.wiring import MISTAKE, Pick, bind, go, says, ticks
@@ -53,6 +55,14 @@ def test_what_a_person_can_mend_is_shown_as_words_not_as_markup():
         bind(refuse, None)()
     assert shown.value.message == "There is no &lt;b&gt;Pim&lt;/b&gt;. Nothing was changed."
     assert not shown.value.print_exception
+
+
+def test_a_generator_that_says_nothing_leaves_the_page_as_it_is():
+    with gr.Blocks() as page:
+        shown = [gr.Textbox("one"), gr.Textbox("two")]
+        page.load(bind(count, None), gr.Number(0, precision=0), shown)
+    told = asyncio.run(page.process_api(page.fns[0], [0], state=SessionState(page)))["data"]
+    assert told == [gr.skip(), gr.skip()]
 
 
 def test_a_stream_may_refuse_after_it_began():
