@@ -9,7 +9,7 @@ from studio.domain.errors import NotReady
 from studio.domain.training import Preset
 from studio.services import elsewhere, homecoming
 from studio.services.studio import Studio
-from studio.tabs import expert
+from studio.tabs import expert, form
 from studio.tabs.wiring import html, says
 
 LEDE = (
@@ -23,12 +23,13 @@ TAKE = "(file) => { const link = document.createElement('a'); link.href = file.u
 
 
 # ---------------------------------------------------------------- handlers
-def pack(studio: Studio, persona_id: str | None, model_id: str, preset: Preset, edited: str, *values: Any) -> str:
+def pack(studio: Studio, persona_id: str | None, model_id: str | None, preset: Preset, edited: str, *values: Any) -> str:
     """Make the zip; returns the file. The fields count where their writer changed one."""
     if not persona_id:
         raise NotReady(NOBODY)
     recipe = expert.recipe(values) if edited == persona_id else None
-    content = elsewhere.made(studio.library, studio.models, studio.settings, persona_id, model_id, preset, recipe)
+    model = model_id or form.last_model(studio, persona_id)
+    content = elsewhere.made(studio.library, studio.models, studio.settings, persona_id, model, preset, recipe)
     folder = studio.library.scratch / persona_id
     folder.mkdir(exist_ok=True)
     path = folder / elsewhere.file_name(studio.library, persona_id)

@@ -275,8 +275,9 @@ def _empty() -> tuple[gr.Column, gr.Button]:
 
 
 def _files() -> tuple[gr.DownloadButton, gr.DownloadButton]:
-    gemma_file = gr.DownloadButton("Save the training file", size="sm", elem_classes=["icon", "i-down", "quiet"])
+    ready: Any = {"size": "sm", "interactive": False}  # once there is a file
+    gemma_file = gr.DownloadButton("Save the training file", **ready, elem_classes=["icon", "i-down", "quiet"])
     html('<p class="fine c">A text file other programs can read <small>JSONL, Gemma chat format</small></p>')
-    messages_file = gr.DownloadButton("Save the conversations", size="sm", elem_classes=["icon", "i-down", "quiet"])
+    messages_file = gr.DownloadButton("Save the conversations", **ready, elem_classes=["icon", "i-down", "quiet"])
     html('<p class="fine c">The same without marks, for any other model <small>JSONL, messages</small></p>')
     return gemma_file, messages_file

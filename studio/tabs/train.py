@@ -30,12 +30,15 @@ def press(studio: Studio, ticked: Sequence[str], persona_id: str, *chosen: Any) 
     return teach(studio, persona_id, *chosen, others=several.chosen(studio, persona_id, ticked))
 
 
-def teach(studio: Studio, persona_id: str, model_id: str, preset: Preset, edited: str, *values: Any, others: Sequence[str] = ()) -> str:
+def teach(
+    studio: Studio, persona_id: str, model_id: str | None, preset: Preset, edited: str, *values: Any, others: Sequence[str] = ()
+) -> str:
     """Order the lesson and start it; returns that nothing new is asked for any more."""
     if studio.jobs.running():
         raise Busy("The studio is busy with other work already. What you wrote is safe. Wait until that ends, or stop it first.")
-    recipe = form.chosen(studio, persona_id, model_id, preset, edited, values, others)
-    folder = orders.order_lesson(studio.library, studio.models, persona_id, model_id, preset, recipe, others)
+    model = model_id or form.last_model(studio, persona_id)  # a quick hand presses before the page has said which
+    recipe = form.chosen(studio, persona_id, model, preset, edited, values, others)
+    folder = orders.order_lesson(studio.library, studio.models, persona_id, model, preset, recipe, others)
     studio.voice.rest()
     studio.jobs.start("train", folder)
     return ""

@@ -39,12 +39,13 @@ def offers(studio: Studio, persona_id: str | None, model_id: str | None, preset:
     return gr.update(choices=labels)
 
 
-def start(studio: Studio, persona_id: str, model_id: str, preset: Preset, edited: str, minutes: int, *values: Any) -> str:
+def start(studio: Studio, persona_id: str, model_id: str | None, preset: Preset, edited: str, minutes: int, *values: Any) -> str:
     """Order a search that begins with what is chosen, and start it; returns that nothing is said of an earlier one."""
     if studio.jobs.running():
         raise Busy("The studio is busy with other work already. What you wrote is safe. Wait until that ends, or stop it first.")
-    base = form.chosen(studio, persona_id, model_id, preset, edited, values)
-    folder = searches.order(studio.library, studio.models, persona_id, model_id, preset, base, minutes)
+    model = model_id or form.last_model(studio, persona_id)
+    base = form.chosen(studio, persona_id, model, preset, edited, values)
+    folder = searches.order(studio.library, studio.models, persona_id, model, preset, base, minutes)
     studio.voice.rest()
     studio.jobs.start("search", folder)
     return ""

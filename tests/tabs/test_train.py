@@ -118,6 +118,14 @@ def test_a_pace_chosen_a_moment_before_counts_although_the_fields_still_show_ano
     assert lesson.read_json(folder / "spec.json")["recipe"] == known["quick"].to_dict() != known["patient"].to_dict()
 
 
+def test_a_press_before_the_page_has_said_which_model_teaches_the_one_it_is_about_to_say(studio):
+    who = stage.character(studio.library)
+    assert train.press(studio, [], who, None, "patient", "", *expert.values(Recipe())) == ""
+    ((_, folder),) = studio.jobs.started
+    spec = lesson.read_json(folder / "spec.json")
+    assert spec["model"] == "practice" and spec["recipe"] == form.recipes(studio, who, "practice")["patient"].to_dict()
+
+
 def test_a_second_press_is_answered_with_a_sentence_and_leaves_no_folder(studio):
     who = stage.character(studio.library)
     stage.lesson(studio, who, *LEARNING, alive=True)

@@ -1,6 +1,5 @@
 """What ties handlers to components."""
 
-import asyncio
 import inspect
 
 import gradio as gr
@@ -9,6 +8,7 @@ from gradio.state_holder import SessionState
 
 from studio.domain.errors import StudioError
 from studio.tabs.wiring import MISTAKE, Pick, bind, go, says, ticks
+from tests.loop import finish
 
 
 def greet(studio, name, event: gr.SelectData = None):
@@ -61,7 +61,7 @@ def test_a_generator_that_says_nothing_leaves_the_page_as_it_is():
     with gr.Blocks() as page:
         shown = [gr.Textbox("one"), gr.Textbox("two")]
         page.load(bind(count, None), gr.Number(0, precision=0), shown)
-    told = asyncio.run(page.process_api(page.fns[0], [0], state=SessionState(page)))["data"]
+    told = finish(page.process_api(page.fns[0], [0], state=SessionState(page)))["data"]
     assert told == [gr.skip(), gr.skip()]
 
 
