@@ -18,7 +18,7 @@ DRAWN = """async () => {
   const frame = () => new Promise(requestAnimationFrame);
   await frame(); await frame(); await new Promise(done => setTimeout(done, 20));
   await Promise.allSettled(document.getAnimations().filter(a => a.playState === 'running' && a.effect.getComputedTiming().endTime < Infinity).map(a => a.finished));
-  return window.unanswered.size;
+  return [window.unanswered.size, window.events];
 }"""
 MEASURE = r"""() => {
   const parse = s => {
@@ -80,12 +80,12 @@ def measure(page):
 
 def settle(page):
     """Wait until the page asks for nothing any more, has drawn what it was told, and stays so; a page may ask again because of an answer."""
-    end, quiet = time.monotonic() + PATIENCE, 0
+    end, quiet, known = time.monotonic() + PATIENCE, 0, None
     while quiet < QUIET:
         assert time.monotonic() < end, f"Not at rest within {PATIENCE:.0f} seconds: {[asked.url for asked in page.under_way]}"
-        before = page.asked
-        unanswered = page.evaluate(DRAWN)
-        quiet = 0 if unanswered or page.under_way or page.asked > before else quiet + 1
+        unanswered, events = page.evaluate(DRAWN)
+        quiet = 0 if unanswered or page.under_way or (events, page.asked) != known else quiet + 1
+        known = events, page.asked
 
 
 def open_tab(page, name):
