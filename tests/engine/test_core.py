@@ -122,12 +122,15 @@ def test_what_all_begin_with_stands_once_unless_it_is_learned():
     examples = [{"input_ids": [*SCENE, 40 + n, 41, 42], "labels": [-100] * 25 + [41, 42]} for n in range(3)]
     empty = {"input_ids": [2, 2], "labels": [-100, -100]}
     batch = packing.joined([*examples, empty])
-    assert batch["lengths"] == [24, 3, 3, 3] and batch["position_ids"].tolist() == [[*range(24), *[24, 25, 26] * 3]]
-    assert batch["input_ids"].tolist() == [[*SCENE, 40, 41, 42, 41, 41, 42, 42, 41, 42]]
-    assert packing.joined(examples, share=False)["lengths"] == [0, 27, 27, 27]
+    assert batch["lengths"] == [24, 3, 3, 3 + 15] and batch["position_ids"].tolist() == [[*range(24), *[24, 25, 26] * 3, *range(27, 42)]]
+    assert batch["input_ids"].tolist() == [[*SCENE, 40, 41, 42, 41, 41, 42, 42, 41, 42, *[0] * 15]], (
+        "48 tokens are quicker to multiply than 33"
+    )
+    assert batch["labels"].tolist() == [[-100] * 24 + [-100, 41, 42] * 3 + [-100] * 15]
+    assert packing.joined(examples, share=False)["lengths"] == [0, 27, 27, 27 + 15]
     early = [{**example, "labels": [-100] * 10 + example["input_ids"][10:]} for example in examples]
     assert packing.joined(early)["lengths"][0] == 9, "what is learned, and what the first of it is told from, is each one's own"
-    assert packing.joined([empty, empty])["lengths"] == [0, 2]
+    assert packing.joined([empty, empty])["lengths"] == [0, 16]
 
 
 @pytest.mark.parametrize("family", FAMILIES)

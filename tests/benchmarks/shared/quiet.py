@@ -17,7 +17,8 @@ class Neighbours:
 
     def __exit__(self, *_: object) -> None:
         now, seconds = psutil.cpu_times(), time.monotonic() - self.began
-        busy = sum(getattr(now, name) - getattr(self.total, name) for name in ("user", "system", "nice"))
+        taken = [name for name in ("user", "system", "nice", "steal") if hasattr(now, name)]  # steal: by other machines on the same host
+        busy = sum(getattr(now, name) - getattr(self.total, name) for name in taken)
         self.share = max(0.0, busy - self.own) / (seconds * (os.cpu_count() or 1))
 
 
