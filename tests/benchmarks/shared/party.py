@@ -1,6 +1,6 @@
 """One measured process: `python -m tests.benchmarks.shared.party FOLDER WHO STEPS [BATCH]` teaches and prints one line of figures.
 
-WHO is `sft` (trl's `SFTTrainer` with its defaults: weights in fp32, bf16 by autocast, checkpointing), `tuned` (transformers' `Trainer` with bf16
+WHO is `sft` or `sft-calm` (trl's `SFTTrainer` with its defaults: weights in fp32, bf16 by autocast, checkpointing), `tuned` (transformers' `Trainer` with bf16
 weights and without checkpointing), `peft-dora` (`SFTTrainer`, tuned the same way), or `ours` and `ours-dora`. `-apart` after ours: nothing is shared
 between rows. All take the same rows in the same order from the same start. The first step warms up and is not counted.
 """
@@ -42,7 +42,7 @@ class Clock(TrainerCallback):
 
 def build(folder: Path, who: str, settings: dict, rows: list[dict], rate: float = 1e-4) -> Trainer:
     """The trainer of one party, over its own freshly loaded model."""
-    ours, plain = who.startswith("ours"), who == "sft"
+    ours, plain = who.startswith("ours"), who.startswith("sft")
     model = loader.model(folder / "model") if ours else AutoModelForCausalLM.from_pretrained(folder / "model", dtype=torch.float32 if plain else torch.bfloat16)  # fmt: skip
     model = core.with_learned_loss(model.to(torch.bfloat16)) if ours else model  # the small shape too, which the studio would hold in fp32
     adapted = PeftModel.from_pretrained(model, folder / ("dora" if "dora" in who else "lora"), is_trainable=True)
