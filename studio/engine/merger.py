@@ -21,7 +21,7 @@ from safetensors import SafetensorError, safe_open
 from studio.domain.errors import BadFile, StudioError
 from studio.domain.tensors import plain_name
 
-BLOCK = 8 * 1024 * 1024  # bytes of float32 rows held at once
+BLOCK = 4 * 1024 * 1024  # bytes of float32 rows held at once: what is done to them finds them in the processor's cache
 _LEARNED = re.compile(r"^(?:base_model\.model\.)?(?P<module>.+)\.(?P<part>lora_A|lora_B|lora_magnitude_vector)(?:\.weight)?$")
 Reader = Callable[[str, Any, int], Iterator[torch.Tensor]]
 _FLOATS = {"F32", "F16", "BF16"}
@@ -41,9 +41,9 @@ class Delta:
     magnitude: torch.Tensor | None = None  # (rows,)
 
     def onto(self, rows: torch.Tensor, start: int) -> torch.Tensor:
-        """The merged rows that begin at row `start`; all float32."""
+        """The merged rows that begin at row `start`, in float32, of rows in any numbers."""
         part = slice(start, start + rows.shape[0])
-        merged = rows + self.scale * (self.b[part] @ self.a)
+        merged = rows.to(torch.float32, copy=True).addmm_(self.b[part], self.a, alpha=self.scale)
         if self.magnitude is None:
             return merged
         return merged * (self.magnitude[part] / torch.linalg.norm(merged, dim=1))[:, None]
@@ -131,10 +131,10 @@ def _check(config: Mapping[str, Any]) -> None:
 
 
 def blocks(name: str, window: Any, limit: int) -> Iterator[torch.Tensor]:
-    """The first `limit` rows of a matrix in a safetensors file, in blocks of float32."""
+    """The first `limit` rows of a matrix in a safetensors file, as they lie there."""
     step = max(1, BLOCK // (4 * window.get_shape()[1]))
     for start in range(0, limit, step):
-        yield window[start : min(start + step, limit)].float()
+        yield window[start : min(start + step, limit)]
 
 
 class Merger:
@@ -192,7 +192,11 @@ class Merger:
         return tuple(file.get_slice(inner).get_shape())
 
     def rows(self, name: str, limit: int) -> Iterator[torch.Tensor]:
-        """The first `limit` merged rows of a weight in float32 blocks of at most 8 MB; 1-D weights come whole."""
+        """The first `limit` merged rows of a weight in blocks of float32; 1-D weights come whole."""
+        return (block.float() for block in self.kept(name, limit))
+
+    def kept(self, name: str, limit: int) -> Iterator[torch.Tensor]:
+        """As `rows`, but where nothing was learned in the numbers the model's folder has."""
         file, inner = self._homes[name]
         window = file.get_slice(inner)
         if window.get_dtype() not in _FLOATS:
@@ -201,7 +205,7 @@ class Merger:
             )
         shape = window.get_shape()
         if len(shape) == 1:
-            yield file.get_tensor(inner).float()
+            yield file.get_tensor(inner)
             return
         inner = self._taught.get(name.removesuffix(".weight"))
         delta = self._lesson.delta(inner) if self._lesson and inner else None

@@ -1,4 +1,4 @@
-"""Rows of float32 as the bytes of a GGUF tensor, computed by torch on all cores; bit for bit what gguf's own (slower) code gives."""
+"""Rows of numbers as the bytes of a GGUF tensor, computed by torch on all cores; bit for bit what gguf's own (slower) code gives."""
 
 import numpy as np
 import torch
@@ -6,24 +6,21 @@ from gguf import GGMLQuantizationType as Type
 
 from studio.domain.errors import StudioError
 
-_HALVES = {Type.F16: torch.float16, Type.BF16: torch.bfloat16}
+_PLAIN = {Type.F32: torch.float32, Type.F16: torch.float16, Type.BF16: torch.bfloat16}
 _ROW = 32  # weights in a block of Q8_0
 
 
-def packed(block: np.ndarray, stored: Type, name: str) -> np.ndarray:
+def packed(rows: torch.Tensor, stored: Type, name: str) -> np.ndarray:
     """The bytes of these rows (uint8, flat); raises StudioError where the numbers of `name` don't fit."""
-    rows = torch.from_numpy(block)
     # One number that is none makes the sum none.
-    if not torch.isfinite(rows.sum()):
+    if not torch.isfinite(rows.sum(dtype=torch.float32)):
         _refuse(name)
-    if stored is Type.F32:
-        return block.reshape(-1).view(np.uint8)
     if stored is Type.Q8_0:
-        return _eight(rows)
-    halves = rows.to(_HALVES[stored])
-    if stored is Type.F16 and not torch.isfinite(halves.float().sum()):  # half precision ends at 65,504
+        return _eight(rows.float())
+    made = rows.to(_PLAIN[stored])
+    if stored is Type.F16 and made is not rows and not torch.isfinite(made.float().sum()):  # half precision ends at 65,504
         _refuse(name)
-    return halves.reshape(-1).view(torch.uint8).numpy()
+    return made.reshape(-1).view(torch.uint8).numpy()
 
 
 def _eight(rows: torch.Tensor) -> np.ndarray:

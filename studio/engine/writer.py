@@ -13,6 +13,7 @@ from statistics import NormalDist
 
 import gguf
 import numpy as np
+import torch
 from gguf import GGMLQuantizationType, GGUFWriter, LlamaFileType, RopeScalingType
 
 from studio.domain import architecture
@@ -164,28 +165,28 @@ def _weights(keeper: Keeper, plan: Plan, merger: Merger, kind: FileKind, homes: 
         stored = GGMLQuantizationType[stored_as(name, size, kind, plan.shape)]
         for block in blocks(plan.shape, merger, name, homes[name], size):
             keeper.put(packed(block, stored, name))
-            done += block.size
+            done += block.numel()
             yield done / total
         keeper.end(name)
 
 
-def blocks(shape: Architecture, merger: Merger, target: str, names: tuple[str, ...], size: tuple[int, ...]) -> Iterator[np.ndarray]:
-    """A tensor's merged rows in float32, as llama.cpp wants them: the norms of Gemma 1 to 3 with their 1, stacked weights one after the other."""
+def blocks(shape: Architecture, merger: Merger, target: str, names: tuple[str, ...], size: tuple[int, ...]) -> Iterator[torch.Tensor]:
+    """A tensor's merged rows as llama.cpp wants them: the norms of Gemma 1 to 3 with their 1, stacked weights one after the other."""
     if not names:
-        yield _turning(shape) if target == _TURNING else np.zeros(size, np.float32)
+        yield _turning(shape) if target == _TURNING else torch.zeros(size)
     for name in names:
-        one = np.float32(shape.adds_one and name.endswith("norm.weight"))
+        one = shape.adds_one and name.endswith("norm.weight")
         there, limit = merger.shape(name)[0], size[-2] if len(size) > 1 else size[0]
-        for block in merger.rows(name, min(limit, there)):
-            yield block.numpy() + one if one else block.numpy()
+        for block in merger.kept(name, min(limit, there)):
+            yield block.float() + 1 if one else block
         # Of tokens beyond its own table (pictures and sounds) Gemma 3n tells its layers what it tells them of token 0.
         for _ in range(there, limit):
-            yield next(merger.rows(name, 1)).numpy()
+            yield next(merger.kept(name, 1))
 
 
-def _turning(shape: Architecture) -> np.ndarray:
+def _turning(shape: Architecture) -> torch.Tensor:
     """What the angle of each pair of Gemma 4's wide heads is divided by; the last pairs stand still."""
-    return np.where(np.arange(shape.wide_head // 2) < shape.rotated, np.float32(1.0), np.float32(1e30))
+    return torch.where(torch.arange(shape.wide_head // 2) < shape.rotated, 1.0, 1e30)
 
 
 def _keys(writer: GGUFWriter, plan: Plan, kind: FileKind) -> None:

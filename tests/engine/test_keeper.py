@@ -5,6 +5,7 @@ import shutil
 
 import numpy as np
 import pytest
+import torch
 from gguf import GGMLQuantizationType as Type
 from gguf import quantize
 
@@ -94,7 +95,7 @@ def test_bytes_are_those_of_gguf_itself(kind):
     chance = np.random.default_rng(3)
     rows = np.concatenate([chance.normal(size=(64, 256)), chance.integers(-254, 255, (64, 256)) / 2, np.zeros((2, 256))]).astype(np.float32)
     rows[:, 0] = 127  # in blocks that begin so a step is 1, and halves lie exactly between two
-    assert packed(rows, kind, "x").tobytes() == quantize(rows, kind).tobytes()
+    assert packed(torch.from_numpy(rows), kind, "x").tobytes() == quantize(rows, kind).tobytes()
 
 
 @pytest.mark.parametrize(("kind", "number"), [(Type.F16, 70_000.0), (Type.BF16, np.nan), (Type.Q8_0, np.inf), (Type.F32, -np.inf)])
@@ -102,4 +103,4 @@ def test_numbers_that_do_not_fit_are_refused(kind, number):
     rows = np.ones((2, 32), np.float32)
     rows[1, 5] = number
     with pytest.raises(StudioError, match="too large"):
-        packed(rows, kind, "blk.0.ffn_up.weight")
+        packed(torch.from_numpy(rows), kind, "blk.0.ffn_up.weight")
