@@ -9,6 +9,7 @@ a model that is gone go at the next making.
 import hashlib
 import shutil
 from collections.abc import Generator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -100,14 +101,16 @@ def made(library: Library, voice: Voice, copy: Copy) -> Generator[float, None, N
 
 
 def _tidy(library: Library, copy: Copy) -> None:
-    """Remove the copies of models that are gone, and all but the newest of this model's."""
+    """Remove the copies of models that are gone, and all but the newest of this model's; what Windows keeps because a voice has it open goes another time."""
     for note in library.quick_dir.glob(f"*/{_MADE_OF}"):
         if not (Path(library.read_json(note, "")) / "config.json").is_file():
-            shutil.rmtree(note.parent)
+            with suppress(PermissionError):
+                shutil.rmtree(note.parent)
     for names, most in (("model-*.gguf", 1), ("*.lora.gguf", LESSONS), ("*.merged.gguf", MERGED)):
         files = sorted(copy.file.parent.glob(names), key=lambda file: file.stat().st_mtime, reverse=True)
         for old in files[most:]:
-            old.unlink()
+            with suppress(PermissionError):
+                old.unlink()
 
 
 def _stamp(folder: Path, names: tuple[str, ...]) -> str:
