@@ -57,7 +57,7 @@ def train(studio: Studio, persona_id: str, model_id: str, preset: Preset, say: C
 
 def export(studio: Studio, adapter: Path, file: FileKind, say: Callable[[str], None]) -> Path:
     """One export from order to checked file; returns its folder."""
-    folder = orders.order_export(studio.library, adapter, file, read(adapter / "spec.json")["name"].lower())
+    folder = orders.order_export(studio.library, studio.models, adapter, file, read(adapter / "spec.json")["name"].lower())
     studio.jobs.start("export", folder)
     return follow(studio, folder, lambda events: next((e["text"] for e in reversed(events) if e["kind"] == "phase"), ""), say)
 

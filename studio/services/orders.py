@@ -134,19 +134,33 @@ def questions(parts: dataset.Split, count: int) -> list[str]:
     return openings[:count]
 
 
-def order_export(library: Library, adapter: Path, kind: sizes.Kind, name: str, persona_id: str = "", four_bit: bool = False) -> Path:
+def rejoin(library: Library, models: Models, folder: Path) -> dict[str, Any]:
+    """A lesson's order, with its model where that lies now: the studio, or its data, may have been moved since. Raises NotReady where it is gone."""
+    spec: dict[str, Any] = json.loads((folder / "spec.json").read_text("utf-8"))
+    if not (Path(spec["model_path"]) / "config.json").is_file():
+        try:
+            spec["model_path"] = str(models.path(spec["model"]))
+        except StudioError as error:
+            raise NotReady(
+                "The model this character learned on is gone from the disk. Fetch it again in Train, or put its folder back."
+            ) from error
+        library.write_json(folder / "spec.json", spec)
+    return spec
+
+
+def order_export(
+    library: Library, models: Models, adapter: Path, kind: sizes.Kind, name: str, persona_id: str = "", four_bit: bool = False
+) -> Path:
     """An export's folder, new or with the unfinished file of one that was cut off, ready for `jobs.start("export", ...)`; raises StudioError where the adapter or the disk is not ready.
 
     `persona_id`: which of the characters that learned in one lesson travels; the first unless told. `four_bit`: as `Order` has it.
     """
     if not (adapter / "adapter_model.safetensors").is_file():
         raise NotReady("This lesson has kept nothing yet. Let it reach its first safe copy, or teach again.")
-    whole: dict[str, Any] = json.loads((adapter / "spec.json").read_text("utf-8"))
+    whole = rejoin(library, models, adapter)
     lesson = together.seen_by(whole, persona_id or whole["persona_id"])
     parts = dataset.from_snapshot((adapter / "dataset.jsonl").read_text("utf-8"), lesson["persona_id"])
     model_path = Path(lesson["model_path"])
-    if not (model_path / "config.json").is_file():
-        raise NotReady("The model this character learned on is gone from the disk. Fetch it again in Train, or put its folder back.")
     spec = {
         "kind": "export", "persona_id": lesson["persona_id"], "persona": lesson["persona"], "adapter": str(adapter), "model": lesson["model"], "model_path": str(model_path), "file": kind,
         "name": persona.slug(name), "prompts": _auditions(lesson["persona"], parts), "kept": [to_messages(c.turns) for c in _spread(parts.validation, KEPT)],

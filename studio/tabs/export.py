@@ -188,7 +188,7 @@ def _start(studio: Studio, persona_id: str, lesson: str | None, file: sizes.Kind
     if file in sizes.MIXED and (sentence := exports.without_engine()):
         raise NotReady(sentence)
     small = four_bit and adapter.four_bit and file != sizes.ADAPTER
-    folder = orders.order_export(studio.library, adapter.folder, file, checked_name(name.strip()), persona_id, small)
+    folder = orders.order_export(studio.library, studio.models, adapter.folder, file, checked_name(name.strip()), persona_id, small)
     studio.voice.rest()  # the file is made with the whole model in memory: not beside another copy of it
     try:
         studio.jobs.start("export", folder)

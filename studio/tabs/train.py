@@ -49,6 +49,7 @@ def go_on(studio: Studio, persona_id: str) -> None:
     folder = newest(studio, persona_id)
     if lesson.read_json(folder / "spec.json").get("elsewhere"):
         raise NotReady(AWAY)
+    orders.rejoin(studio.library, studio.models, folder)
     studio.voice.rest()
     studio.jobs.start("train", folder)
 

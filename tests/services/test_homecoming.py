@@ -51,7 +51,7 @@ def test_it_can_be_exported_and_gone_on_from_like_one_of_ones_own(studio, who, p
     came = bring(studio, parcel())
     assert continuations.order(studio.library, studio.models, who, came.folder, everything=True).is_dir()
     (studio.models.practice / "config.json").write_text((studio.settings.practice_model / "config.json").read_text("utf-8"))
-    order = orders.order_export(studio.library, came.folder, "BF16", "biscuit")
+    order = orders.order_export(studio.library, studio.models, came.folder, "BF16", "biscuit")
     assert json.loads((order / "spec.json").read_text("utf-8"))["adapter"] == str(came.folder)
 
 

@@ -31,7 +31,7 @@ def taught(studio, tmp_path):
     sent = elsewhere.made(studio.library, studio.models, studio.settings, who, "practice", "quick")
     homecoming.bring_home(studio.library, studio.models, parcels.packed(sent, tmp_path / "learned.zip"))
     (studio.models.practice / "config.json").write_text(json.dumps(CONFIG))
-    folder = orders.order_export(studio.library, studio.library.adapters(who)[0], "Q8_0", "biscuit")
+    folder = orders.order_export(studio.library, studio.models, studio.library.adapters(who)[0], "Q8_0", "biscuit")
     (folder / "biscuit-Q8_0.gguf").write_bytes(b"GGUF")
     (folder / "Modelfile").write_text("FROM ./biscuit-Q8_0.gguf\n")
     (folder / "README.md").write_text("# Biscuit\n")

@@ -105,7 +105,7 @@ def test_an_export_and_a_lesson_that_goes_on_are_those_of_the_character_that_ask
     (tmp_path / "practice-model" / "config.json").write_bytes(
         (studio.settings.project / "assets" / "practice-model" / "config.json").read_bytes()
     )
-    export = orders.order_export(studio.library, folder, "F16", "keeper", marlow)
+    export = orders.order_export(studio.library, studio.models, folder, "F16", "keeper", marlow)
     spec = json.loads((export / "spec.json").read_text("utf-8"))
     assert (spec["persona_id"], spec["persona"]["system"]) == (marlow, "You keep a lighthouse.")
     studio.library.add(marlow, "new", [Turn("a", "user", "New?"), Turn("b", "model", "New.")])

@@ -285,7 +285,7 @@ def out_in_the_world(taught, box):
 
 def exported(studio, who, kind):
     """An export that is done, as its folder would look."""
-    folder = orders.order_export(studio.library, studio.library.adapters(who)[0], kind, "biscuit")
+    folder = orders.order_export(studio.library, studio.models, studio.library.adapters(who)[0], kind, "biscuit")
     (folder / f"biscuit-{kind}.gguf").write_bytes(b"GGUF")
     result = {"path": f"biscuit-{kind}.gguf", "bytes": 4, "checks": [], "answers": []}
     studio.library.write_json(folder / "result.json", result)

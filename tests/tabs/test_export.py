@@ -155,7 +155,7 @@ def test_answers_that_differ_are_shown_first_and_said_to(exporting):
 def test_a_failure_is_a_sentence_and_the_older_file_stays(exporting):
     studio, who = exporting
     finish(studio, who)
-    folder = orders.order_export(studio.library, studio.library.adapters(who)[0], "F16", "biscuit")
+    folder = orders.order_export(studio.library, studio.models, studio.library.adapters(who)[0], "F16", "biscuit")
     journal(studio, folder, {"kind": "failed", "at": 3, "message": "Not enough room: the file needs 4.1 GB, 2.0 GB is free."})
     room = export.watch(studio, who, "")
     assert room.note["value"].startswith("Not enough room") and room.product["visible"] and room.acts["visible"]
@@ -163,7 +163,7 @@ def test_a_failure_is_a_sentence_and_the_older_file_stays(exporting):
 
 def test_a_stop_says_that_what_was_learned_is_safe(exporting):
     studio, who = exporting
-    folder = orders.order_export(studio.library, studio.library.adapters(who)[0], "F16", "biscuit")
+    folder = orders.order_export(studio.library, studio.models, studio.library.adapters(who)[0], "F16", "biscuit")
     journal(studio, folder, {"kind": "stopped", "at": 3})
     assert "what was learned is safe" in export.watch(studio, who, "").note["value"]
 
@@ -223,23 +223,23 @@ def test_small_kinds_are_advised_against_where_they_save_little(exporting):
 def test_an_export_that_was_cut_off_is_gone_on_with(exporting):
     studio, who = exporting
     adapter = studio.library.adapters(who)[0]
-    begun = orders.order_export(studio.library, adapter, "F16", "biscuit")
-    assert orders.order_export(studio.library, adapter, "F16", "biscuit") != begun  # nothing lies there yet
+    begun = orders.order_export(studio.library, studio.models, adapter, "F16", "biscuit")
+    assert orders.order_export(studio.library, studio.models, adapter, "F16", "biscuit") != begun  # nothing lies there yet
     (begun / "biscuit-F16.gguf.part").write_bytes(b"half")
-    assert orders.order_export(studio.library, adapter, "F16", "biscuit") == begun
-    assert orders.order_export(studio.library, adapter, "Q8_0", "biscuit") != begun
+    assert orders.order_export(studio.library, studio.models, adapter, "F16", "biscuit") == begun
+    assert orders.order_export(studio.library, studio.models, adapter, "Q8_0", "biscuit") != begun
     (begun / "result.json").write_text("{}")
-    assert orders.order_export(studio.library, adapter, "F16", "biscuit") != begun
+    assert orders.order_export(studio.library, studio.models, adapter, "F16", "biscuit") != begun
 
 
 def test_what_a_cut_off_export_left_goes_when_another_kind_is_made(exporting):
     studio, who = exporting
     adapter = studio.library.adapters(who)[0]
-    begun = orders.order_export(studio.library, adapter, "F16", "biscuit")
+    begun = orders.order_export(studio.library, studio.models, adapter, "F16", "biscuit")
     left = [begun / "biscuit-F16.gguf.part", begun / "biscuit-F16.gguf.journal.part"]
     for part in left:
         part.write_bytes(b"half")
-    running = orders.order_export(studio.library, adapter, "Q8_0", "other")
+    running = orders.order_export(studio.library, studio.models, adapter, "Q8_0", "other")
     journal(studio, running, {"kind": "phase", "at": 1.0}, alive=True)
     with pytest.raises(Busy):
         export.make(replace(studio, jobs=Jobs(studio.library, studio.settings.project)), who, None, "F16", "biscuit")
@@ -249,3 +249,18 @@ def test_what_a_cut_off_export_left_goes_when_another_kind_is_made(exporting):
     assert studio.jobs.started == [("export", begun)] and all(part.exists() for part in left)
     export.make(studio, who, None, "Q8_0", "biscuit")
     assert studio.jobs.started[1][1] != begun and not any(part.exists() for part in left)
+
+
+def test_a_lesson_finds_its_model_after_the_studio_was_moved(exporting, tmp_path):
+    studio, who = exporting
+    adapter = studio.library.adapters(who)[0]
+    spec = json.loads((adapter / "spec.json").read_text("utf-8"))
+    moved = {**spec, "model_path": str(tmp_path / "an earlier folder" / "practice-model")}
+    studio.library.write_json(adapter / "spec.json", moved)
+    folder = orders.order_export(studio.library, studio.models, adapter, "F16", "biscuit")
+    here = str(studio.models.path(spec["model"]))
+    assert json.loads((folder / "spec.json").read_text("utf-8"))["model_path"] == here
+    assert json.loads((adapter / "spec.json").read_text("utf-8")) == {**spec, "model_path": here}
+    studio.library.write_json(adapter / "spec.json", {**moved, "model": "gone"})
+    with pytest.raises(StudioError, match="gone from the disk"):
+        orders.order_export(studio.library, studio.models, adapter, "F16", "biscuit")

@@ -75,7 +75,7 @@ def test_a_finished_file_that_was_wanted_goes_on_to_ollama(exporting):
 def test_a_file_that_was_wanted_waits_while_a_newer_one_is_made(exporting):
     studio, who = exporting
     exports.want(studio.library, finish(studio, who))
-    orders.order_export(studio.library, studio.library.adapters(who)[0], "F16", "biscuit")
+    orders.order_export(studio.library, studio.models, studio.library.adapters(who)[0], "F16", "biscuit")
     assert export.arrive(studio, who, None, "Q8_0").sending == ""
 
 

@@ -73,7 +73,7 @@ def checks(found, exact=True, speakers=10):
 def finish(studio, who, file="Q8_0", name="biscuit", found=None, rows=None):
     """An export that is done, as its folder would look."""
     found = answers() if found is None else found
-    folder = orders.order_export(studio.library, studio.library.adapters(who)[0], file, name)
+    folder = orders.order_export(studio.library, studio.models, studio.library.adapters(who)[0], file, name)
     gguf = folder / f"{name}-{file}.gguf"
     gguf.write_bytes(b"GGUF")
     (folder / "Modelfile").write_text(f'FROM ./{gguf.name}\nTEMPLATE """x"""\n')
