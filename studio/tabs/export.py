@@ -235,7 +235,7 @@ def _order(parts: dict[str, Any]) -> None:
         )  # fmt: skip
         parts["rare"] = gr.Dropdown(
             [(f"{word} ({kind})", kind) for kind, (word, _) in RARE.items()],
-            value=None, label="More kinds", interactive=True, elem_classes="short",
+            value=None, label="More kinds", info="other sizes, or what was learned alone", interactive=True, elem_classes="short",
         )  # fmt: skip
         parts["needs"] = says("", "fine")
         parts["four_bit"] = gr.Checkbox(False, label=FOUR_BIT, info=WHEN, interactive=True, visible=False)
