@@ -96,12 +96,13 @@ def figures(who, rounds, speed, loss=12.5):
 
 
 def test_a_ratio_counts_only_when_it_is_whole_and_the_losses_are_equal():
-    others = [*figures("sft", 3, 100), *figures("tuned", 3, 200), *figures("ours-apart", 1, 500)]
+    others = [*figures("sft", 3, 100), *figures("tuned", 3, 200), *figures("ours-apart", 1, 500), *figures("sft-calm", 1, 300)]
     met, slow, apart, short = (
         training_core.judged("train-270m", [*others, *ours], 3)
         for ours in (figures("ours", 3, 700), figures("ours", 3, 500), figures("ours", 3, 700, 12.6), figures("ours", 2, 700))
     )
     assert met["met"] and met["bars"]["x sft"]["measured"] == 701 / 101
+    assert met["figures"]["x sft-calm"] == 701 / 300, "what the peer reaches in our surroundings is told too"
     assert slow["equal"] and not slow["met"]
     assert not apart["equal"] and not apart["met"]
     assert not short["met"] and short["unfinished"]["ours"] == 2
