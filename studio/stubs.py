@@ -1,20 +1,21 @@
-"""Spares the start more than a second of what Gradio 6.31 does for others; the window itself is the same without it.
+"""Spares the start about a second and a half of what Gradio 6.31 does for others; the window itself is the same without it.
 
 At every import it parses each component's source and renders stubs for code editors into its own folder (`gradio.component_meta.create_or_modify_pyi`),
-which is nearly half of what importing it costs. Its command line and httpx's, with all they import, are never called here. And a page makes a whole web
-app each time its queue is set, before there is anything on it.
+which is nearly half of what importing it costs. Its command line and httpx's, with all they import, are never called here, nor is it in a notebook. pandas,
+a seventh of the rest, is only asked for tables, which the window has none of. And a page makes a whole web app each time its queue is set, before there
+is anything on it.
 """
 
 import importlib
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder
 from types import ModuleType
+from typing import Any
 
-WRITER = "gradio.component_meta"
-COMMANDS = ("gradio.cli", "httpx._main")  # httpx itself does without, where what it needs for that is not there
+COMMANDS = ("gradio.cli", "httpx._main", "IPython")  # httpx itself does without, where what it needs for that is not there
 
 
 class _Quiet(Loader):
@@ -44,18 +45,46 @@ class _Absent(Loader):
         module.deploy = None  # type: ignore[attr-defined]
 
 
+class _Later(ModuleType):
+    """Stands where a module would, which is imported when something is asked of it."""
+
+    def __getattr__(self, name: str) -> Any:
+        if sys.modules.get(self.__name__) is self:
+            del sys.modules[self.__name__]
+        return getattr(importlib.import_module(self.__name__), name)
+
+
+class _Light(Loader):
+    """Loads the module as ever, but for pandas, which it asks only when it is handed something to keep."""
+
+    def __init__(self, usual: Loader) -> None:
+        self._usual = usual
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
+        return self._usual.create_module(spec)
+
+    def exec_module(self, module: ModuleType) -> None:
+        later = sys.modules.setdefault("pandas", _Later("pandas"))
+        self._usual.exec_module(module)
+        if sys.modules["pandas"] is later and isinstance(later, _Later):
+            del sys.modules["pandas"]
+
+
 class _Finder(MetaPathFinder):
     def find_spec(self, name: str, path: Sequence[str] | None, target: ModuleType | None = None) -> ModuleSpec | None:
         if name in COMMANDS:
             return ModuleSpec(name, _Absent())
-        spec = PathFinder.find_spec(name, path) if name == WRITER else None
+        spec = PathFinder.find_spec(name, path) if name in LIGHTER else None
         if spec and spec.loader:
-            spec.loader = _Quiet(spec.loader)
+            spec.loader = LIGHTER[name](spec.loader)
         return spec
 
 
+LIGHTER: dict[str, Callable[[Loader], Loader]] = {"gradio.component_meta": _Quiet, "gradio.caching": _Light}
+
+
 def leave_out() -> None:
-    """From now on, importing Gradio writes no stubs and brings no command line; to be called before it is imported."""
+    """From now on, importing Gradio writes no stubs and brings no command line and no pandas; to be called before it is imported."""
     if not any(isinstance(finder, _Finder) for finder in sys.meta_path):
         sys.meta_path.insert(0, _Finder())
 

@@ -15,7 +15,8 @@ from studio.splash import PAGE, Splash
 KEY = "k" * 43
 STUBBED = (
     "from studio import stubs; stubs.leave_out(); import sys, gradio, httpx, gradio.component_meta as m; print(m.create_or_modify_pyi(int, 'x', []));"
-    "print(any(name.startswith(('gradio.cli.', 'rich')) for name in sys.modules), callable(httpx.main))"
+    "print(any(name.startswith(('gradio.cli.', 'rich', 'IPython.', 'pandas.')) for name in sys.modules), callable(httpx.main));"
+    "import gradio.caching, pandas; from pandas.api import types; print(gradio.caching.pd.DataFrame is pandas.DataFrame, type(pandas).__name__)"
 )
 
 
@@ -89,9 +90,9 @@ def test_who_comes_between_the_two_is_answered_by_the_studio(door):
     assert said == ["the studio"]
 
 
-def test_gradio_is_imported_without_writing_stubs_or_bringing_command_lines():
+def test_gradio_is_imported_without_stubs_command_lines_and_pandas_which_comes_when_it_is_asked_for():
     done = subprocess.run([sys.executable, "-c", STUBBED], capture_output=True, text=True, check=True)
-    assert done.stdout.split() == ["None", "False", "True"]
+    assert done.stdout.split() == ["None", "False", "True", "True", "module"]
 
 
 def test_a_second_start_finds_a_studio_that_is_still_opening(tmp_path, door):
