@@ -1,9 +1,9 @@
 """Spares the start about a second and a half of what Gradio 6.31 does for others; the window itself is the same without it.
 
 At every import it parses each component's source and renders stubs for code editors into its own folder (`gradio.component_meta.create_or_modify_pyi`),
-which is nearly half of what importing it costs. Its command line and httpx's, with all they import, are never called here, nor is it in a notebook. pandas,
-a seventh of the rest, is only asked for tables, which the window has none of. And a page makes a whole web app each time its queue is set, before there
-is anything on it.
+which is nearly half of what importing it costs. Its command line and httpx's, its workflows, and what it borrows from other people's pages, with all they
+import, are never called here, nor is it in a notebook. pandas, a seventh of the rest, is only asked for tables, which the window has none of. And a page
+makes a whole web app each time its queue is set, before there is anything on it.
 """
 
 import importlib
@@ -15,7 +15,8 @@ from importlib.machinery import ModuleSpec, PathFinder
 from types import ModuleType
 from typing import Any
 
-COMMANDS = ("gradio.cli", "httpx._main", "IPython")  # httpx itself does without, where what it needs for that is not there
+UNUSED = ("gradio.cli", "gradio.external", "gradio.workflow")  # what is imported from them by name is None
+MISSING = ("httpx._main", "IPython")  # as where they, or what they need, are not installed
 
 
 class _Quiet(Loader):
@@ -34,15 +35,15 @@ class _Quiet(Loader):
 
 
 class _Absent(Loader):
-    """No more of a command line than what is asked of it by name."""
+    """A module of which nothing is ever used."""
 
     def create_module(self, spec: ModuleSpec) -> ModuleType | None:
         return None
 
     def exec_module(self, module: ModuleType) -> None:
-        if module.__name__ != COMMANDS[0]:
+        if module.__name__ in MISSING:
             raise ImportError(f"{module.__name__} is left out")
-        module.deploy = None  # type: ignore[attr-defined]
+        module.__getattr__ = lambda _name: None  # type: ignore[method-assign, assignment]
 
 
 class _Later(ModuleType):
@@ -72,7 +73,7 @@ class _Light(Loader):
 
 class _Finder(MetaPathFinder):
     def find_spec(self, name: str, path: Sequence[str] | None, target: ModuleType | None = None) -> ModuleSpec | None:
-        if name in COMMANDS:
+        if name in UNUSED or name in MISSING:
             return ModuleSpec(name, _Absent())
         spec = PathFinder.find_spec(name, path) if name in LIGHTER else None
         if spec and spec.loader:
