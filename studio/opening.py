@@ -73,6 +73,7 @@ def settle_environment(scratch: Path) -> None:
     os.environ |= {
         "GRADIO_ANALYTICS_ENABLED": "False",
         "GRADIO_ANALYTICS_MAX_EVENTS": "500",
+        "GRADIO_ANALYTICS_CACHE_FREQUENCY": "1000000000",  # else it sums up all events with pandas after each one, for a page that is not shown
         "GRADIO_TEMP_DIR": str(scratch),
         "HF_HUB_DISABLE_TELEMETRY": "1",
         "DO_NOT_TRACK": "1",
