@@ -8,7 +8,7 @@ makes a whole web app each time its queue is set, before there is anything on it
 
 import importlib
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder
@@ -19,14 +19,18 @@ UNUSED = ("gradio.cli", "gradio.external", "gradio.workflow")  # what is importe
 MISSING = ("httpx._main", "IPython")  # as where they, or what they need, are not installed
 
 
-class _Quiet(Loader):
-    """Loads the module as ever, then takes the writing of stubs out of it."""
+class _Lighter(Loader):
+    """Loads a module with its usual loader, but for something."""
 
     def __init__(self, usual: Loader) -> None:
         self._usual = usual
 
     def create_module(self, spec: ModuleSpec) -> ModuleType | None:
         return self._usual.create_module(spec)
+
+
+class _Quiet(_Lighter):
+    """Takes the writing of stubs out of it."""
 
     def exec_module(self, module: ModuleType) -> None:
         self._usual.exec_module(module)
@@ -55,14 +59,8 @@ class _Later(ModuleType):
         return getattr(importlib.import_module(self.__name__), name)
 
 
-class _Light(Loader):
-    """Loads the module as ever, but for pandas, which it asks only when it is handed something to keep."""
-
-    def __init__(self, usual: Loader) -> None:
-        self._usual = usual
-
-    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
-        return self._usual.create_module(spec)
+class _Tableless(_Lighter):
+    """Without pandas, which it asks only when it is handed something to keep."""
 
     def exec_module(self, module: ModuleType) -> None:
         later = sys.modules.setdefault("pandas", _Later("pandas"))
@@ -81,7 +79,7 @@ class _Finder(MetaPathFinder):
         return spec
 
 
-LIGHTER: dict[str, Callable[[Loader], Loader]] = {"gradio.component_meta": _Quiet, "gradio.caching": _Light}
+LIGHTER: dict[str, type[_Lighter]] = {"gradio.component_meta": _Quiet, "gradio.caching": _Tableless}
 
 
 def leave_out() -> None:

@@ -102,11 +102,19 @@ def test_the_browser_is_led_in_by_a_private_page_not_by_a_command_line(chosen, m
 def test_no_variable_from_elsewhere_opens_a_door(tmp_path, monkeypatch):
     for name in ("GRADIO_SHARE", "GRADIO_SERVER_NAME", "GRADIO_ALLOWED_PATHS", "GRADIO_MCP_SERVER"):
         monkeypatch.setenv(name, "True")
-    for name in ("GRADIO_TEMP_DIR", "GRADIO_ANALYTICS_ENABLED", "GRADIO_ANALYTICS_MAX_EVENTS", "HF_HUB_DISABLE_TELEMETRY", "DO_NOT_TRACK"):
+    for name in (
+        "GRADIO_TEMP_DIR",
+        "GRADIO_ANALYTICS_ENABLED",
+        "GRADIO_ANALYTICS_MAX_EVENTS",
+        "GRADIO_ANALYTICS_CACHE_FREQUENCY",
+        "HF_HUB_DISABLE_TELEMETRY",
+        "DO_NOT_TRACK",
+    ):
         monkeypatch.setenv(name, "elsewhere")  # so that what is set here is taken back afterwards
     opening.settle_environment(tmp_path / "scratch")
     ours = {name: value for name, value in os.environ.items() if name.startswith("GRADIO_")}
-    assert ours == {"GRADIO_ANALYTICS_ENABLED": "False", "GRADIO_ANALYTICS_MAX_EVENTS": "500", "GRADIO_TEMP_DIR": str(tmp_path / "scratch")}
+    silent = {"GRADIO_ANALYTICS_ENABLED": "False", "GRADIO_ANALYTICS_MAX_EVENTS": "500", "GRADIO_ANALYTICS_CACHE_FREQUENCY": "1000000000"}
+    assert ours == {**silent, "GRADIO_TEMP_DIR": str(tmp_path / "scratch")}
 
 
 def test_the_command_line_decides_and_what_it_leaves_open_has_a_default(tmp_path):

@@ -6,6 +6,9 @@ from typing import Any, Literal
 
 Kind = Literal["cuda", "mps", "cpu"]
 SMALL = 50_000_000  # parameters up to which a processor or an Apple chip computes with full numbers: they cost nothing there
+# Surroundings of a process that computes: glibc gives memory back to the system after each large tensor and pays page faults for the next, a third of the
+# time of a lesson on a processor, and more of its peers'. Other systems don't read this.
+CALM = {"MALLOC_MMAP_THRESHOLD_": "4294967296", "MALLOC_TRIM_THRESHOLD_": "8589934592"}
 
 
 @dataclass(frozen=True)

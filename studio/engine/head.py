@@ -12,7 +12,7 @@ from torch import Tensor
 
 TILE, BLOCK = 2048, 512  # rows of the vocabulary and positions at a time: a tile of scores stays in a processor's cache
 LARGE_TILE, LARGE_BLOCK = 16_384, 2048  # on a card, which wants much at once
-EVEN = 16  # positions a block is filled up to a multiple of: of 304 the product is a sixth quicker than of 297
+EVEN = 16  # rows of a product are filled up to a multiple of it: one of 1054 takes a tenth longer than one of 1056
 
 
 class _LearnedLoss(torch.autograd.Function):

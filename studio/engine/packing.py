@@ -13,10 +13,10 @@ from transformers import AttentionInterface, PretrainedConfig, PreTrainedModel
 from transformers.integrations.sdpa_attention import repeat_kv
 
 from studio.engine.encoder import IGNORED
+from studio.engine.head import EVEN
 
 NAME = "conversations"  # of this attention, where transformers looks it up
 LEAST = 8  # tokens that all begin with, to be worth a place of their own
-EVEN = 16  # a row is filled up to a multiple of it: a product of 1054 rows takes a tenth longer than one of 1056
 LARGEST = 1 << 25  # scores of one conversation that are held at once
 KEPT = 1 << 19  # those that are kept for the way back: of a conversation of 360 tokens under four heads
 plain = torch.nn.functional.scaled_dot_product_attention

@@ -14,6 +14,7 @@ import psutil
 
 from studio.domain import progress
 from studio.domain.errors import Busy, NotFound
+from studio.domain.machine import CALM
 from studio.services.library import Library
 
 Kind = Literal["train", "export", "fetch", "search"]
@@ -65,8 +66,7 @@ class Jobs:
 
     def _surroundings(self, kind: Kind) -> dict[str, str]:
         calm = {
-            # glibc gives memory back to the system after each large tensor and pays page faults for the next: a third of the time on a CPU.
-            "MALLOC_MMAP_THRESHOLD_": "4294967296", "MALLOC_TRIM_THRESHOLD_": "8589934592",
+            **CALM,
             "TOKENIZERS_PARALLELISM": "false", "PYTHONUNBUFFERED": "1", "PYTHONFAULTHANDLER": "1", "HF_HUB_DISABLE_TELEMETRY": "1", "DO_NOT_TRACK": "1", "TRL_EXPERIMENTAL_SILENCE": "1",
         }  # fmt: skip
         offline = {} if kind == "fetch" else {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}

@@ -6,7 +6,7 @@
 The model has the shapes of Gemma 3 1B with random weights and Gemma's whole dictionary, the adapter rank 16 on every matrix; both ways end with a BF16 file.
 The usual way: transformers loads the model, peft merges, `save_pretrained`, then llama.cpp's own converter from the source package of the installed
 llama-cpp-python (fetched with pip into a temporary folder; `--package`: a folder that has it already). Every run is a process of its own whose imports count,
-they take turns, and none ends before its file is on the disk; of two rounds the better counts. The certificate, to which the usual way has no counterpart, is
+they take turns, ours in the surroundings the studio gives its exports, and none ends before its file is on the disk; of two rounds the better counts. The certificate, to which the usual way has no counterpart, is
 left out. Memory is RssAnon of the process, looked at every 5 ms, beyond what it was after all imports; what the system keeps of files is not in it. The last
 part exports a folder with the shapes of Gemma 3 12B to Q8_0; its weights are a sparse file, which reads as zeros. `--keep`: models stay there for another sitting.
 """
@@ -27,12 +27,12 @@ from typing import Any
 HERE = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(HERE))
 
+from studio.domain.machine import CALM  # noqa: E402
 from studio.engine.keeper import journal_of  # noqa: E402
 from tests import llamacpp  # noqa: E402
 
 TIMES, SHARE, EXTRA = 3.0, 0.8, 256.0  # bars: times as fast, of the disk's own speed, megabytes beyond the imports
 ROUNDS = 2
-CALM = {"MALLOC_MMAP_THRESHOLD_": "4294967296", "MALLOC_TRIM_THRESHOLD_": "8589934592"}  # as the studio starts its exports
 SHAPES: dict[str, dict[str, Any]] = {
     "1b": {"hidden_size": 1152, "num_hidden_layers": 26, "intermediate_size": 6912, "num_attention_heads": 4, "num_key_value_heads": 1},
     "12b": {"hidden_size": 3840, "num_hidden_layers": 48, "intermediate_size": 15_360, "num_attention_heads": 16, "num_key_value_heads": 8},

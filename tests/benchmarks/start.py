@@ -33,14 +33,8 @@ TABLE = ("start",)
 GATES, AMBITIONS = {"paint": 1.0, "usable": 4.0}, {"paint": 0.5, "usable": 2.5}  # seconds
 PATIENCE = 120  # seconds to wait for a quiet machine
 IMPORTS = "import sys, torch, transformers, peft, trl; from studio.cli import main; sys.exit(main(sys.argv[1:]))"
-HEAVY = (
-    "/torch/",
-    "/bitsandbytes/",
-    "/llama_cpp/",
-    "/sklearn/",
-    "/pandas/",
-    "/pyarrow/",
-)  # libraries that a process which imported them has mapped
+# Libraries that a process which imported them has mapped.
+HEAVY = tuple(f"/{name}/" for name in ("torch", "bitsandbytes", "llama_cpp", "sklearn", "pandas", "pyarrow"))
 TELL = "import os, sys; open(sys.argv[1] + '.new', 'w').write(sys.argv[2]); os.replace(sys.argv[1] + '.new', sys.argv[1])"
 
 

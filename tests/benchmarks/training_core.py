@@ -27,12 +27,12 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(HERE))
 
+from studio.domain.machine import CALM  # noqa: E402
 from tests.benchmarks.shared import quiet  # noqa: E402
 
 TABLE = ("train-270m", "epoch-270m", "train-1b", "memory-1b", "dora")
 EQUAL = 0.003  # losses of each step, relative
 AGAIN = 3  # times a process that others disturbed is measured anew
-CALM = {"MALLOC_MMAP_THRESHOLD_": "4294967296", "MALLOC_TRIM_THRESHOLD_": "8589934592"}  # as the studio starts its lessons
 DEFAULTS = "sft"  # is started as everybody starts it; all others in the studio's surroundings
 Figures = dict[str, dict[str, float]]  # party -> name -> median
 
