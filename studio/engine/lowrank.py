@@ -68,7 +68,7 @@ class _LowRank(torch.autograd.Function):
         x, up, *saved = ctx.saved_tensors
         parts, saved = _parts(saved[: ctx.count]), saved[ctx.count :]
         inner, outs = saved[: len(parts)], iter(saved[len(parts) :])
-        flat, backs, found, for_x = _rows(x, up), [], [], None
+        backs, found, for_x, for_up = [], [], None, None
         for part, narrow, scale, grad in zip(parts, inner, ctx.scales, grads, strict=True):
             outer, pull = grad.reshape(-1, grad.shape[-1]), None
             if part.gain is not None:
@@ -79,12 +79,14 @@ class _LowRank(torch.autograd.Function):
             if ctx.needs_input_grad[0] and part.weight is not None:
                 for_x = outer @ part.weight if for_x is None else for_x.addmm_(outer, part.weight)
             found.append((None if part.base is None else outer.view(grad.shape), None, for_b, pull))
-        back, ranks = torch.cat(backs, 1), [part.a.shape[0] for part in parts]
-        for_a = (back.T @ flat).to(parts[0].a.dtype).split(ranks)
+        back = torch.cat(backs, 1)
         if ctx.needs_input_grad[0]:
             short = torch.cat([part.a for part in parts]).to(back.dtype)
             for_x = back @ short if for_x is None else for_x.addmm_(back, short)
-        for_x, for_up = (None if for_x is None else for_x.view(x.shape), None) if up is None else ungate(x, up, for_x)
+        for_x, read = None if for_x is None else for_x.view(x.shape), x
+        if up is not None:
+            for_x, for_up, read = (None, None, gate(x, up)) if for_x is None else ungate(x, up, for_x)
+        for_a = (back.T @ read.reshape(-1, read.shape[-1])).to(parts[0].a.dtype).split([part.a.shape[0] for part in parts])
         return (
             for_x,
             for_up,

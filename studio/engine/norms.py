@@ -17,7 +17,7 @@ from transformers.models.gemma4.modeling_gemma4 import Gemma4RMSNorm
 
 SHIFTED = (GemmaRMSNorm, Gemma2RMSNorm, Gemma3RMSNorm)
 DIRECT = (Gemma3nRMSNorm, Gemma4RMSNorm)
-CACHED = 1 << 18  # numbers
+CACHED = 1 << 18  # numbers at a time: what is made of them in between stays in a processor's cache
 
 
 class _Norm(torch.autograd.Function):
@@ -26,7 +26,7 @@ class _Norm(torch.autograd.Function):
         ctx.order = order = _order(x)
         lying = x.permute(order).contiguous()
         out, root = torch.empty_like(lying), lying.new_empty((*lying.shape[:-1], 1), dtype=torch.float32)
-        for to, roots, rows in _blocks(out, root, lying):
+        for to, roots, rows in blocks(out, root, lying):
             full = rows.float()
             torch.rsqrt(full.square().mean(-1, keepdim=True).add_(eps), out=roots)
             full = full * roots
@@ -38,7 +38,7 @@ class _Norm(torch.autograd.Function):
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, None]:
         lying, root, *gain = ctx.saved_tensors
         for_x = torch.empty_like(lying)
-        for to, roots, rows, outer in _blocks(for_x, root, lying, grads[0].permute(ctx.order)):
+        for to, roots, rows, outer in blocks(for_x, root, lying, grads[0].permute(ctx.order)):
             pull = outer.to(torch.float32, copy=True)  # then in place: products of short and full numbers take several times as long
             pull = pull.mul_(gain[0]) if gain else pull
             seen = rows.to(torch.float32, copy=True).mul_(roots)
@@ -57,7 +57,7 @@ def _back(made: Tensor, order: list[int]) -> Tensor:
     return made.permute([order.index(n) for n in range(len(order))])
 
 
-def _blocks(*wholes: Tensor) -> Iterator[tuple[Tensor, ...]]:
+def blocks(*wholes: Tensor) -> Iterator[tuple[Tensor, ...]]:
     """The same rows of all, as many at a time as stay in a processor's cache; on a card, which wants all at once, all."""
     rows = max(1, CACHED // wholes[0].shape[-1]) if wholes[0].device.type == "cpu" else wholes[0].numel()
     return zip(*(whole.reshape(-1, whole.shape[-1]).split(rows) for whole in wholes), strict=True)

@@ -3,6 +3,7 @@
 The attention is PyTorch's own, one conversation at a time, so that neither a square mask over the whole row is built nor its empty part multiplied.
 """
 
+import functools
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -25,29 +26,38 @@ plain = torch.nn.functional.scaled_dot_product_attention
 def joined(examples: Sequence[dict[str, list[int]]], share: bool = True) -> dict[str, Any]:
     """Rows end to end as one: token ids, labels and places of each (1, tokens), and `lengths`: of what all begin with, then of what follows in each.
 
-    What all begin with (the scene, mostly) is there once, if `share`: nobody looks ahead, so it is the same for all, and its gradient is the sum of
-    theirs. A row that learns nothing adds nothing and is left out. No row learns its first token. The last is filled up to a multiple of `EVEN` with
-    tokens that come after all others, so that nobody sees them, and that aren't learned.
+    A row ends with the last token something is learned after: the last learned one itself is only a label, as ever that of the place before it, whatever
+    token stands there now. What all begin with (the scene, mostly) is there once, if `share`: nobody looks ahead, so it is the same for all, and its
+    gradient is the sum of theirs. A row that learns nothing adds nothing and is left out. No row learns its first token. The last is filled up to a
+    multiple of `EVEN` with at least one token that comes after all others, so that nobody sees it, and that isn't learned.
     """
-    rows = [(each["input_ids"], [IGNORED, *each["labels"][1:]]) for each in examples]
-    rows = [row for row in rows if any(label != IGNORED for label in row[1])] or rows[:1]
+    rows = [row for row in map(_ended, examples) if row[1]] or [(examples[0]["input_ids"][:1], [IGNORED])]
     first = beginning(rows) if share else 0
     pieces = [
         ([*range(first)], *(part[:first] for part in rows[0])),
         *(([*range(first, len(row[0]))], *(part[first:] for part in row)) for row in rows),
     ]
-    spare = -sum(len(ids) for _, ids, _ in pieces) % EVEN
-    at, ids, labels = pieces[-1]
-    pieces[-1] = ([*at, *range(at[-1] + 1, at[-1] + 1 + spare)], ids + [0] * spare, labels + [IGNORED] * spare)
-    whole = (torch.tensor([[number for part in parts for number in part]]) for parts in zip(*pieces, strict=True))
-    return {**dict(zip(("position_ids", "input_ids", "labels"), whole, strict=True)), "lengths": [len(ids) for _, ids, _ in pieces]}
+    spare = EVEN - sum(len(ids) for _, ids, _ in pieces) % EVEN
+    at, ids, after = pieces[-1]
+    pieces[-1] = ([*at, *range(at[-1] + 1, at[-1] + 1 + spare)], ids + [0] * spare, after + [IGNORED] * spare)
+    places, ids, after = ([number for part in parts for number in part] for parts in zip(*pieces, strict=True))
+    whole = {"position_ids": places, "input_ids": ids, "labels": [IGNORED, *after[:-1]]}
+    return {**{name: torch.tensor([each]) for name, each in whole.items()}, "lengths": [len(ids) for _, ids, _ in pieces]}
+
+
+def _ended(example: dict[str, list[int]]) -> tuple[list[int], list[int]]:
+    """The tokens up to the last that something is learned after, and what is learned after each."""
+    after = example["labels"][1:]
+    while after and after[-1] == IGNORED:
+        after = after[:-1]
+    return example["input_ids"][: len(after)], after
 
 
 def beginning(rows: Sequence[tuple[list[int], list[int]]]) -> int:
-    """How many tokens all rows begin with, as far as none of them is learned, nor the one after; 0 where it isn't worth the splitting."""
+    """How many tokens all rows begin with, as far as none of them is learned, nor anything after them; 0 where it isn't worth the splitting."""
     if len(rows) < 2:
         return 0
-    quiet = min(next(n for n, label in enumerate([*labels, 0]) if label != IGNORED) for _, labels in rows) - 1
+    quiet = min(next(n for n, label in enumerate(after) if label != IGNORED) for _, after in rows)
     same = next((n for n, tokens in enumerate(zip(*(ids for ids, _ in rows), strict=False)) if len(set(tokens)) > 1), quiet)
     return found if (found := min(same, quiet)) >= LEAST else 0
 
@@ -79,10 +89,10 @@ def attend(
             continue
         if number and keys[0].shape[2]:
             k, v = torch.cat([keys[0], k], 2), torch.cat([values[0], v], 2)
-        seen = visible(q.shape[2], k.shape[2], sliding_window, q.device)
         if q.device.type == "cpu" and not dropout and q.shape[2] * k.shape[2] * heads <= LARGEST:
-            answer = _Attention.apply(q, k, v, seen, q.shape[-1] ** -0.5 if scaling is None else scaling)  # type: ignore[no-untyped-call]
+            answer = _Attention.apply(q, k, v, sliding_window, q.shape[-1] ** -0.5 if scaling is None else scaling)  # type: ignore[no-untyped-call]
         else:
+            seen = visible(q.shape[2], k.shape[2], sliding_window, q.device)
             answer = plain(q.contiguous(), wide(k, heads), wide(v, heads), seen, dropout, is_causal=seen is None, scale=scaling)
         out.append(answer.transpose(1, 2))
     return torch.cat(out, 1), None
@@ -96,10 +106,12 @@ class _Attention(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx: Any, q: Tensor, k: Tensor, v: Tensor, seen: Tensor | None, scale: float) -> Tensor:
-        ctx.hidden = ~(causal(q.shape[2], k.shape[2], None, q.device) if seen is None else seen)[:, None]
+    def forward(ctx: Any, q: Tensor, k: Tensor, v: Tensor, window: int | None, scale: float) -> Tensor:
+        small = q.shape[1] * q.shape[2] * k.shape[2] <= KEPT
+        hide = _hidden if small else _hidden.__wrapped__  # large ones are not kept
+        ctx.hidden = hide(q.shape[2], k.shape[2], window, q.shape[1] // k.shape[1], q.dtype)
         looks = [_looks(rows, keys, ctx.hidden, scale) for rows, keys in zip(_grouped(q, k), k[0], strict=True)]
-        ctx.scale, small = scale, sum(look.numel() for look in looks) <= KEPT
+        ctx.scale = scale
         ctx.save_for_backward(q, k, v, *(looks if small else ()))
         return _apart([look @ values for look, values in zip(looks, v[0], strict=True)], q)
 
@@ -127,8 +139,14 @@ def _apart(parts: Sequence[Tensor], like: Tensor) -> Tensor:
 
 def _looks(rows: Tensor, keys: Tensor, hidden: Tensor, scale: float) -> Tensor:
     """How much of its attention each row (tokens * heads, size) gives to each of the keys (there, size)."""
-    scores = (rows @ keys.T).mul_(scale).view(hidden.shape[0], -1, keys.shape[0])
-    return scores.masked_fill_(hidden, -torch.inf).softmax(-1).view(-1, keys.shape[0])
+    return torch.addmm(hidden, rows, keys.T, alpha=scale).softmax(-1)
+
+
+@functools.lru_cache(maxsize=32)
+def _hidden(asking: int, there: int, size: int | None, heads: int, dtype: torch.dtype) -> Tensor:
+    """What is added to the scores (asking * heads, there): nothing, or without end where a token is not seen. The same in every layer of a step."""
+    seen = causal(asking, there, size, torch.device("cpu")).repeat_interleave(heads, 0)
+    return torch.zeros(seen.shape, dtype=dtype).masked_fill_(~seen, -torch.inf)
 
 
 def wide(kept: Tensor, heads: int) -> Tensor:

@@ -122,15 +122,21 @@ def test_what_all_begin_with_stands_once_unless_it_is_learned():
     examples = [{"input_ids": [*SCENE, 40 + n, 41, 42], "labels": [-100] * 25 + [41, 42]} for n in range(3)]
     empty = {"input_ids": [2, 2], "labels": [-100, -100]}
     batch = packing.joined([*examples, empty])
-    assert batch["lengths"] == [24, 3, 3, 3 + 15] and batch["position_ids"].tolist() == [[*range(24), *[24, 25, 26] * 3, *range(27, 42)]]
-    assert batch["input_ids"].tolist() == [[*SCENE, 40, 41, 42, 41, 41, 42, 42, 41, 42, *[0] * 15]], (
-        "48 tokens are quicker to multiply than 33"
+    assert batch["lengths"] == [24, 2, 2, 2 + 2] and batch["position_ids"].tolist() == [[*range(24), *[24, 25] * 3, 26, 27]]
+    assert batch["input_ids"].tolist() == [[*SCENE, 40, 41, 41, 41, 42, 41, 0, 0]], (
+        "32 tokens are quicker to multiply than 30, and 42 is only a label"
     )
-    assert batch["labels"].tolist() == [[-100] * 24 + [-100, 41, 42] * 3 + [-100] * 15]
-    assert packing.joined(examples, share=False)["lengths"] == [0, 27, 27, 27 + 15]
+    assert batch["labels"].tolist() == [[-100] * 24 + [-100, *[41, 42] * 3, -100]], "each is learned at the place before it"
+    assert packing.joined(examples, share=False)["lengths"] == [0, 26, 26, 26 + 2]
     early = [{**example, "labels": [-100] * 10 + example["input_ids"][10:]} for example in examples]
     assert packing.joined(early)["lengths"][0] == 9, "what is learned, and what the first of it is told from, is each one's own"
     assert packing.joined([empty, empty])["lengths"] == [0, 16]
+
+
+def test_the_last_that_is_learned_is_not_lost_where_nothing_has_to_be_filled_up():
+    full = {"input_ids": [*range(2, 19)], "labels": [-100] * 8 + [*range(10, 19)]}
+    batch = packing.joined([full])
+    assert batch["lengths"] == [0, 32] and batch["labels"][0, :18].tolist() == full["labels"] + [-100]
 
 
 @pytest.mark.parametrize("family", FAMILIES)

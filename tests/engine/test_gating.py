@@ -3,12 +3,13 @@
 import pytest
 import torch
 
-from studio.engine.gating import ROWS, Gate, gate, ungate
+from studio.engine.gating import Gate, gate, ungate
+from studio.engine.norms import CACHED
 
 
 def drawn(dtype: torch.dtype) -> list[torch.Tensor]:
     generator = torch.Generator().manual_seed(7)
-    return [(torch.randn(2, ROWS + 5, 24, generator=generator) * 4).to(dtype) for _ in range(3)]
+    return [(torch.randn(2, CACHED // 24 // 2 + 5, 24, generator=generator) * 4).to(dtype) for _ in range(3)]
 
 
 @pytest.mark.parametrize(("dtype", "far"), [(torch.float32, 1e-6), (torch.bfloat16, 6e-3)])
@@ -22,6 +23,10 @@ def test_the_gate_and_its_gradients_are_those_of_gelu(dtype, far):
     for got, right in zip([ours.detach(), *torch.autograd.grad(ours, inputs, pull)], wanted, strict=True):
         assert got.dtype == dtype
         assert (got.float() - right).norm() <= far * right.norm()
+    assert torch.equal(ungate(x, up, pull)[2], gate(x, up)), "its answer once more"
+    assert all(torch.equal(now, before) for now, before in zip((x, up, pull), drawn(dtype), strict=True)), (
+        "what is read is not written over"
+    )
 
 
 def test_numbers_far_out_stay_numbers():
