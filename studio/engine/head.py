@@ -35,27 +35,37 @@ class _LearnedLoss(torch.autograd.Function):
 
 
 def _block(rows: Tensor, weight: Tensor, labels: Tensor, softcap: float | None, wants_gradient: bool) -> tuple[Tensor, Tensor]:
-    """Summed loss of some positions, and its gradient with respect to `rows` (n, H), both in fp32; the second is empty where it isn't wanted."""
+    """Summed loss of some positions, and its gradient with respect to `rows` (n, H), both in fp32; the second is empty where it isn't wanted.
+
+    Sums run over all words but the label, which comes last: of what is nearly known by heart, the little that is missing would be lost in the rounding of
+    a sum with it. Its score is the one the products gave, as for all others: one made apart could leave a loss below zero.
+    """
     told = len(rows)
     rows = torch.nn.functional.pad(rows, (0, 0, 0, -told % EVEN))
+    wanted = torch.nn.functional.pad(labels, (0, len(rows) - told))[:, None]
     count, width = rows.shape
     top = rows.new_full((count, 1), -torch.inf, dtype=torch.float32)
-    total, mean = torch.zeros_like(top), rows.new_zeros((count, width) if wants_gradient else (0,), dtype=torch.float32)
-    for tile in weight.split(TILE if rows.device.type == "cpu" else LARGE_TILE):
+    rest, said, steep = torch.zeros_like(top), torch.zeros_like(top), torch.ones_like(top)
+    mean = rows.new_zeros((count, width) if wants_gradient else (0,), dtype=torch.float32)
+    size = TILE if rows.device.type == "cpu" else LARGE_TILE
+    for number, tile in enumerate(weight.split(size)):
         scores, slope = _scores(rows @ tile.T, softcap)
+        place = wanted - number * size
+        here, place = (place >= 0) & (place < len(tile)), place.clamp(0, len(tile) - 1)
+        said = torch.where(here, scores.gather(1, place), said)
         peak = torch.maximum(top, scores.amax(1, keepdim=True))
         shrink, shares = torch.exp(top - peak), scores.sub_(peak).exp_()
-        total.mul_(shrink).add_(shares.sum(1, keepdim=True))
+        shares.scatter_(1, place, shares.gather(1, place).masked_fill_(here, 0))
+        rest.mul_(shrink).add_(shares.sum(1, keepdim=True))
         if wants_gradient:
-            weighted = shares if slope is None else shares * slope
-            mean.mul_(shrink).add_(weighted.to(tile.dtype) @ tile)
+            if slope is not None:
+                steep, shares = torch.where(here, slope.gather(1, place), steep), shares.mul_(slope)
+            mean.mul_(shrink).add_(shares.to(tile.dtype) @ tile)
         top = peak
-    rows, top, total, mean = (whole[:told] for whole in (rows, top, total, mean))
-    own = weight[labels]
-    said, slope = _scores((rows.float() * own.float()).sum(1, keepdim=True), softcap)
-    loss = (top + total.log() - said).sum()
+    total = rest + torch.exp(said - top)
+    loss = (top - said + total.log())[:told].sum()
     if wants_gradient:
-        mean.div_(total).sub_(own.float() if slope is None else own.float() * slope)
+        mean = mean[:told].sub_(weight[labels].float().mul_((rest * steep)[:told])).div_(total[:told])
     return loss, mean
 
 

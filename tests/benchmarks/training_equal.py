@@ -4,7 +4,7 @@
 
 Adapter gradients in fp32 against cross-entropy over full logits, conversation by conversation; the loss of each of 60 steps in bf16 against trl's
 `SFTTrainer` and transformers' `Trainer`; and the last loss of eight conversations learned by heart. The shape is a small Gemma 3 (six layers, 8192
-words), so that 60 steps of all three take a minute; the rows are Biscuit's conversations.
+words), so that 60 steps of all three take two minutes; the rows are Biscuit's conversations.
 """
 
 import argparse
@@ -25,7 +25,7 @@ from tests.benchmarks.shared import material, party  # noqa: E402
 
 TABLE = ("equal-gradients", "equal-losses", "equal-by-heart")
 PEERS = ("sft", "tuned")
-HEART, LOOKS = 8, 60  # conversations learned by heart, and how often they are looked at
+HEART, LOOKS = 8, 120  # conversations learned by heart, and how often they are looked at, at a rate that sinks to nothing
 
 
 def gradients(folder: Path) -> float:
@@ -52,9 +52,10 @@ def gradients(folder: Path) -> float:
     return worst
 
 
-def taught(folder: Path, who: str, rows: list[dict], steps: int, batch: int, rate: float) -> list[float]:
+def taught(folder: Path, who: str, rows: list[dict], steps: int, batch: int, schedule: str = "constant") -> list[float]:
     """The loss of each step of one party."""
-    trainer = party.build(folder, who, {"max_steps": steps, "per_device_train_batch_size": batch}, rows, rate)
+    settings = {"max_steps": steps, "per_device_train_batch_size": batch, "lr_scheduler_type": schedule}
+    trainer = party.build(folder, who, settings, rows, 1e-3)
     trainer.train()
     return [line["loss"] for line in trainer.state.log_history if "loss" in line]
 
@@ -62,18 +63,17 @@ def taught(folder: Path, who: str, rows: list[dict], steps: int, batch: int, rat
 def losses(folder: Path) -> float:
     """The farthest of our losses from a peer's, relative, over 60 steps."""
     rows = json.loads((folder / "rows.json").read_text("utf-8"))
-    ours, *peers = (taught(folder, who, rows, 60, 4, 1e-3) for who in ("ours", *PEERS))
+    ours, *peers = (taught(folder, who, rows, 60, 4) for who in ("ours", *PEERS))
     return max(abs(a / b - 1) for peer in peers for a, b in zip(ours, peer, strict=True))
 
 
-def by_heart(folder: Path) -> float:
-    """How far our last loss lies from a peer's, relative, after few conversations were looked at many times; also says that they were learned."""
+def by_heart(folder: Path) -> float | None:
+    """How far our last loss lies from a peer's, relative, after few conversations were looked at many times; None where they were not learned."""
     rows = sorted(json.loads((folder / "rows.json").read_text("utf-8")), key=lambda row: len(row["input_ids"]))[:HEART]
-    ours, *peers = (taught(folder, who, rows, LOOKS, HEART, 1e-2) for who in ("ours", *PEERS))
-    if ours[-1] > 0.1 * ours[0]:
-        print(f"  not learned by heart: {ours[0]:.2f} became {ours[-1]:.2f}, so the row says nothing", flush=True)
-        return float("inf")
-    print(f"  learned by heart: {ours[0]:.3f} became {ours[-1]:.4f}, peers {[round(peer[-1], 4) for peer in peers]}", flush=True)
+    ours, *peers = (taught(folder, who, rows, LOOKS, HEART, "linear") for who in ("ours", *PEERS))
+    print(f"  by heart: {ours[0]:.2f} became {ours[-1]:.6f}, peers' {[round(peer[-1], 6) for peer in peers]}", flush=True)
+    if ours[-1] > 0.01:
+        return None
     return max(abs(ours[-1] / peer[-1] - 1) for peer in peers)
 
 
@@ -86,8 +86,9 @@ def main() -> int:
         material.make(Path(place), "small")
         for name, found, bar in zip(TABLE, (gradients, losses, by_heart), (1e-4, 0.003, 0.01), strict=True):
             measured = found(Path(place))
-            bars = {"relative": {"measured": measured, "gate": bar, "ambition": bar, "sign": "<="}}
-            report.append({"row": name, "bars": bars, "met": measured <= bar})
+            bars = {"bars": {"relative": {"measured": measured, "gate": bar, "ambition": bar, "sign": "<="}}}
+            told = {"reason": "not learned by heart, so it says nothing"} if measured is None else bars
+            report.append({"row": name, "met": measured is not None and measured <= bar, **told})
             print(json.dumps(report[-1]), flush=True)
     if given.json:
         given.json.write_text(json.dumps(report, indent=1))

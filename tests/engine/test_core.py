@@ -52,6 +52,21 @@ def test_scores_far_apart_neither_overflow_nor_vanish(small_tiles):
     assert loss.item() == pytest.approx(300.0) and torch.isfinite(hidden.grad).all()
 
 
+def test_what_is_known_by_heart_keeps_a_small_loss_and_its_gradient_in_short_numbers():
+    generator = torch.Generator().manual_seed(4)
+    weight = torch.randn(500, 64, generator=generator).bfloat16()
+    labels = torch.randint(0, 500, (40,), generator=generator)
+    hidden = (weight[labels] * 0.5 + torch.randn(40, 64, generator=generator) * 0.1).bfloat16().requires_grad_()
+    logits = (hidden @ weight.T).detach().float().requires_grad_()  # rounded as any model's are
+    plain = torch.nn.functional.cross_entropy(logits, labels, reduction="sum")
+    wanted = torch.autograd.grad(plain, logits)[0] @ weight.float()
+    ours = learned_loss(hidden, weight, labels)
+    got = torch.autograd.grad(ours, hidden)[0].float()
+    assert 0 < plain.item() < 40 * 1e-3, "known by heart"
+    assert ours.item() == pytest.approx(plain.item(), rel=1e-3)
+    assert (got - wanted).norm() <= 1e-2 * wanted.norm()
+
+
 def test_a_head_that_learns_is_refused():
     with pytest.raises(ValueError, match="frozen"):
         learned_loss(torch.zeros(1, 2), torch.zeros(3, 2, requires_grad=True), torch.tensor([0]))
