@@ -145,6 +145,19 @@ def test_stop_and_go_on_use_the_same_folder(studio):
     assert studio.jobs.started == [("train", folder)]
 
 
+def test_a_lesson_goes_on_after_the_studio_was_moved(studio, tmp_path):
+    who = stage.character(studio.library)
+    folder = stage.lesson(studio, who, *LEARNING, event("paused", step=30))
+    spec = lesson.read_json(folder / "spec.json")
+    studio.library.write_json(folder / "spec.json", {**spec, "model_path": str(tmp_path / "an earlier folder" / "practice-model")})
+    train.go_on(studio, who)
+    assert lesson.read_json(folder / "spec.json") == spec and studio.jobs.started == [("train", folder)]
+    studio.library.write_json(folder / "spec.json", {**spec, "model": "gone", "model_path": str(tmp_path / "gone")})
+    with pytest.raises(NotReady, match="gone from the disk"):
+        train.go_on(studio, who)
+    assert studio.jobs.started == [("train", folder)], "nothing else was started"
+
+
 def test_pause_is_asked_once(studio):
     who = stage.character(studio.library)
     folder = stage.lesson(studio, who, *LEARNING, alive=True)
