@@ -57,10 +57,10 @@ def page(studio: Studio) -> gr.Blocks:
         new.click(None, None, None, js=home.PRESS_NEW)
     for event in demo.fns.values():
         event.api_visibility = "private"
-        if event.show_progress == "hidden":
-            # Else the page tells everything such events ever filled of every later event, which takes a third of its opening, and shows it nowhere. Only
-            # a Chatbot wants to know that it is being filled: it hides its buttons meanwhile.
-            event.show_progress_on = [part for part in event.outputs if isinstance(part, gr.Chatbot)]
+        # Else the page tells everything such events ever filled of every later event, which takes a third of its opening, and shows it nowhere. In Chat,
+        # where a Chatbot hides its buttons while it is being filled, all stays as it is.
+        if event.show_progress == "hidden" and not any(isinstance(part, gr.Chatbot) for part in event.outputs):
+            event.show_progress_on = []
     return demo
 
 

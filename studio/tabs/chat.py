@@ -58,7 +58,7 @@ def visit(
     newest = learned.folder.name if learned else ""
     taught = partners.chosen(around.own, partner if seen in (None, newest) else None)
     left = partners.chosen(around.others, beside) or around.others[0]
-    choice = who or "character"
+    given, choice = who, who or "character"
     who, talk = choice if taught else "before", talks.get(persona_id, Talk())
     questions = adapters.unheard(learned, len(QUESTIONS)) if learned else []
     shown = [gr.update(value=question, visible=bool(question)) for question in [*questions, "", "", ""][: len(QUESTIONS)]]
@@ -68,14 +68,15 @@ def visit(
         teach=gr.update(value=f"Teach {persona.name}"),
         bar=gr.update(visible=taught is not None),
         who=gr.update(
-            choices=[(persona.name, "character"), (called(left, persona.name), "before"), ("Side by side", "both")], value=choice
+            choices=[(persona.name, "character"), (called(left, persona.name), "before"), ("Side by side", "both")],
+            **_unless(given, choice),
         ),
         plain_head=f"<h2>{literal(called(left, persona.name))} <small>{hastening.beginning(studio, left, len(around.others) == 1)}</small></h2>",
-        beside=_offered(around.others, left),
+        beside=_offered(around.others, left, beside),
         plain_invite=ASK_PLAIN if left.kind == "plain" else ASK_OTHER,
         name=persona.name,
         origin=f"<small>{hastening.beginning(studio, taught, len(around.own) == 1)}</small>" if taught else "",
-        partner=_offered(around.own, taught),
+        partner=_offered(around.own, taught, partner),
         hello_words=f"Say hello. {persona.name} has been waiting.",
         first=shown[0],
         second=shown[1],
@@ -221,8 +222,14 @@ def _asked(studio: Studio, persona_id: str, who: Who, partner: str | None, besid
     return Asked(who, {side: one for side, one in found.items() if one}, bool(around.own), mood)
 
 
-def _offered(there: Sequence[Partner], chosen: Partner | None) -> Any:
-    return gr.update(choices=[(partner_line(one), one.key) for one in there], value=chosen.key if chosen else None, visible=len(there) > 1)
+def _offered(there: Sequence[Partner], chosen: Partner | None, given: str | None) -> Any:
+    key = chosen.key if chosen else None
+    return gr.update(choices=[(partner_line(one), one.key) for one in there], visible=len(there) > 1, **_unless(given, key))
+
+
+def _unless(given: str | None, wanted: str | None) -> dict[str, Any]:
+    """A choice for the page, but where it has made it already: what somebody chose since then would be taken back."""
+    return {} if given and given == wanted else {"value": wanted}
 
 
 def _settled(studio: Studio, persona_id: str, talks: Talks, who: Who, talk: Talk) -> Room:
@@ -334,7 +341,7 @@ def _wire(studio: Studio, persona: gr.Radio, tab: gr.Tab, parts: dict[str, Any],
     parts["restart"].click(bind(restart, studio), [persona, talks, who], everything, **calm)
     parts["faster"].input(bind(hurry, studio), [parts["faster"], *here], everything, **calm)
     parts["teach"].click(None, js=go("train"))
-    gr.on([tab.select, who.input, partner.input, beside.input], bind(visit, studio), here, everything, **calm)
+    when(tab.select, who.input, partner.input, beside.input).then(bind(visit, studio), here, everything, **calm, **LATEST)
     left = when(persona.change).then(bind(leave, studio), [talks, ear], None, **calm, **LATEST)
     left.success(bind(visit, studio), here, everything, **calm, **LATEST).success(*back, **calm, **LATEST)
 

@@ -245,6 +245,7 @@ def test_the_slider_runs_from_greedy_to_wild():
 
 def test_a_tab_that_was_never_opened_has_no_choice_yet(taught):
     assert chat.visit(*taught, {}, None, None, None).who["value"] == "character"
+    assert "value" not in chat.visit(*taught, {}, "both", None, None).who, "what is pressed while the room still comes is not taken back"
 
 
 def test_without_a_character_nothing_happens(taught):
