@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-TILE, BLOCK = 4096, 1024  # rows of the vocabulary and positions at a time: a tile of scores stays in a processor's cache
+TILE, BLOCK = 4096, 1024  # rows of the vocabulary and positions at a time: 16 MB of scores, small beside any head
 LARGE_TILE, LARGE_BLOCK = 16_384, 2048  # on a card, which wants much at once
 EVEN = 16  # rows of a product are filled up to a multiple of it: one of 1054 takes a tenth longer than one of 1056
 

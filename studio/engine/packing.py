@@ -108,19 +108,19 @@ class _Attention(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, q: Tensor, k: Tensor, v: Tensor, window: int | None, scale: float) -> Tensor:
         small = q.shape[1] * q.shape[2] * k.shape[2] <= KEPT
-        hide = _hidden if small else _hidden.__wrapped__  # large ones are not kept
-        ctx.hidden = hide(q.shape[2], k.shape[2], window, q.shape[1] // k.shape[1], q.dtype)
-        looks = [_looks(rows, keys, ctx.hidden, scale) for rows, keys in zip(_grouped(q, k), k[0], strict=True)]
-        ctx.scale = scale
+        hide = _hidden if small else _hidden.__wrapped__  # large ones are made anew on the way back, not kept for every layer
+        ctx.scale, ctx.hidden = scale, functools.partial(hide, q.shape[2], k.shape[2], window, q.shape[1] // k.shape[1], q.dtype)
+        hidden = ctx.hidden()
+        looks = [_looks(rows, keys, hidden, scale) for rows, keys in zip(_grouped(q, k), k[0], strict=True)]
         ctx.save_for_backward(q, k, v, *(looks if small else ()))
         return _apart([look @ values for look, values in zip(looks, v[0], strict=True)], q)
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor, Tensor, None, None]:
         q, k, v, *kept = ctx.saved_tensors
-        parts = []
+        parts, hidden = [], None if kept else ctx.hidden()
         for n, (rows, out) in enumerate(zip(_grouped(q, k), _grouped(grads[0], k), strict=True)):
-            look = kept[n] if kept else _looks(rows, k[0, n], ctx.hidden, ctx.scale)
+            look = kept[n] if kept else _looks(rows, k[0, n], hidden, ctx.scale)
             pull = torch._softmax_backward_data(out @ v[0, n].T, look, -1, look.dtype).mul_(ctx.scale)
             parts.append((pull @ k[0, n], pull.T @ rows, look.T @ out))
         for_q, for_k, for_v = zip(*parts, strict=True)

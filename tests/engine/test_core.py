@@ -133,6 +133,20 @@ def test_under_autocast_full_numbers_are_attended_to_in_short_ones_as_pytorch_do
         assert one.dtype == other.dtype and (one - other).float().norm() <= 0.02 * other.float().norm()
 
 
+def test_a_long_conversation_keeps_no_square_for_the_way_back(monkeypatch):
+    generator = torch.Generator().manual_seed(2)
+    inputs = [torch.randn(1, heads, 40, 16, generator=generator).requires_grad_() for heads in (4, 2, 2)]
+    kept = packing._Attention.apply(*inputs, 9, 0.25)
+    wanted = torch.autograd.grad(kept.square().sum(), inputs)
+    monkeypatch.setattr(packing, "KEPT", 0)
+    known = packing._hidden.cache_info().currsize
+    ours = packing._Attention.apply(*inputs, 9, 0.25)
+    assert not [each for each in vars(ours.grad_fn).values() if isinstance(each, torch.Tensor)]
+    assert max(each.numel() for each in ours.grad_fn.saved_tensors) < 40 * 40 * 4 and packing._hidden.cache_info().currsize == known
+    for one, other in zip(torch.autograd.grad(ours.square().sum(), inputs), wanted, strict=True):
+        assert torch.equal(one, other)
+
+
 def test_what_all_begin_with_stands_once_unless_it_is_learned():
     examples = [{"input_ids": [*SCENE, 40 + n, 41, 42], "labels": [-100] * 25 + [41, 42]} for n in range(3)]
     empty = {"input_ids": [2, 2], "labels": [-100, -100]}
