@@ -2,7 +2,7 @@
 
 import logging
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any, Literal, NamedTuple
 
@@ -16,7 +16,7 @@ from studio.services.partners import Around, Partner
 from studio.services.quick import Copy
 from studio.services.studio import Studio
 from studio.tabs import hastening
-from studio.tabs.room import SIDES, Room, Talks, Who, buttons, called, columns, note, partner_line, temperature, titled
+from studio.tabs.room import SIDES, Room, Talks, Who, buttons, called, columns, note, offered, temperature, titled, unless
 from studio.tabs.speech import bubbles
 from studio.tabs.wiring import LATEST, MISTAKE, Choose, bind, go, html, literal, says, when
 
@@ -69,14 +69,14 @@ def visit(
         bar=gr.update(visible=taught is not None),
         who=gr.update(
             choices=[(persona.name, "character"), (called(left, persona.name), "before"), ("Side by side", "both")],
-            **_unless(given, choice),
+            **unless(given, choice),
         ),
         plain_head=f"<h2>{literal(called(left, persona.name))} <small>{hastening.beginning(studio, left, len(around.others) == 1)}</small></h2>",
-        beside=_offered(around.others, left, beside),
+        beside=offered(around.others, left, beside),
         plain_invite=ASK_PLAIN if left.kind == "plain" else ASK_OTHER,
         name=persona.name,
         origin=f"<small>{hastening.beginning(studio, taught, len(around.own) == 1)}</small>" if taught else "",
-        partner=_offered(around.own, taught, partner),
+        partner=offered(around.own, taught, partner),
         hello_words=f"Say hello. {persona.name} has been waiting.",
         first=shown[0],
         second=shown[1],
@@ -220,16 +220,6 @@ def _asked(studio: Studio, persona_id: str, who: Who, partner: str | None, besid
     chosen = {"plain": (around.others, beside), "voiced": (around.own, partner)}
     found = {side: partners.named(*chosen[side]) for side in SIDES[who]}
     return Asked(who, {side: one for side, one in found.items() if one}, bool(around.own), mood)
-
-
-def _offered(there: Sequence[Partner], chosen: Partner | None, given: str | None) -> Any:
-    key = chosen.key if chosen else None
-    return gr.update(choices=[(partner_line(one), one.key) for one in there], visible=len(there) > 1, **_unless(given, key))
-
-
-def _unless(given: str | None, wanted: str | None) -> dict[str, Any]:
-    """A choice for the page, but where it has made it already: what somebody chose since then would be taken back."""
-    return {} if given and given == wanted else {"value": wanted}
 
 
 def _settled(studio: Studio, persona_id: str, talks: Talks, who: Who, talk: Talk) -> Room:

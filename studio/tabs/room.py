@@ -138,6 +138,17 @@ def called(partner: Partner, name: str) -> str:
     return {"plain": "Before training", "ollama": f"In Ollama: {partner.name}"}.get(partner.kind, f"{name} in the studio")
 
 
+def offered(there: Sequence[Partner], chosen: Partner | None, given: str | None) -> Any:
+    """Who can answer in a column, in its list; not shown where that is only one. `given`: what the page has chosen."""
+    key = chosen.key if chosen else None
+    return gr.update(choices=[(partner_line(one), one.key) for one in there], visible=len(there) > 1, **unless(given, key))
+
+
+def unless(given: str | None, wanted: str | None) -> dict[str, Any]:
+    """A choice for the page, but where it has made it already: what somebody chose since then would be taken back."""
+    return {} if given and given == wanted else {"value": wanted}
+
+
 def partner_line(partner: Partner) -> str:
     """A partner in a list of all who can answer."""
     if partner.made and partner.kind == "file":
