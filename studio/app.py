@@ -14,6 +14,7 @@ import uvicorn
 from fastapi import FastAPI
 from fastapi.responses import FileResponse, PlainTextResponse, Response
 from fastapi.staticfiles import StaticFiles
+from starlette.routing import Mount
 
 from studio import entrance, palette, stubs
 from studio.domain.errors import NotFound
@@ -44,17 +45,10 @@ def page(studio: Studio) -> gr.Blocks:
         # Each handler has a queue of its own, so a long answer in Chat holds up nothing else; one at a time in it, so that an older answer never
         # overtakes a newer one.
         demo.queue(max_size=64, default_concurrency_limit=1)
-    demo.state_session_capacity = PAGES  # read where the `with` below ends
-    with demo:
-        with gr.Row(elem_id="band"):
-            html(BRAND, elem_id="brand")
-            persona = Pick([], label="Character", show_label=False, container=False, interactive=True, elem_id="cast")
-            new = gr.Button("New character", elem_id="new", size="sm", elem_classes=["icon", "i-plus"])
-        with gr.Tabs(elem_id="rooms"):
-            for tab in TABS:
-                tab.build(studio, persona)
-        demo.load(bind(home.opening, studio), persona, persona, js=f"() => [{home.OPENED}]", show_progress="hidden")
-        new.click(None, None, None, js=home.PRESS_NEW)
+        with demo:
+            persona = _rooms(studio)
+            demo.load(bind(home.opening, studio), persona, persona, js=f"() => [{home.OPENED}]", show_progress="hidden")
+    demo.state_session_capacity = PAGES
     for event in demo.fns.values():
         event.api_visibility = "private"
         # Else the page tells everything such events ever filled of every later event, which takes a third of its opening, and shows it nowhere. In Chat,
@@ -62,6 +56,19 @@ def page(studio: Studio) -> gr.Blocks:
         if event.show_progress == "hidden" and not any(isinstance(part, gr.Chatbot) for part in event.outputs):
             event.show_progress_on = []
     return demo
+
+
+def _rooms(studio: Studio) -> gr.Radio:
+    """What stands on the page, top to bottom; returns the cast, which says who is open."""
+    with gr.Row(elem_id="band"):
+        html(BRAND, elem_id="brand")
+        persona = Pick([], label="Character", show_label=False, container=False, interactive=True, elem_id="cast")
+        new = gr.Button("New character", elem_id="new", size="sm", elem_classes=["icon", "i-plus"])
+    with gr.Tabs(elem_id="rooms"):
+        for tab in TABS:
+            tab.build(studio, persona)
+    new.click(None, None, None, js=home.PRESS_NEW)
+    return persona
 
 
 def web(studio: Studio, port: int, key: str) -> FastAPI:
@@ -76,12 +83,15 @@ def web(studio: Studio, port: int, key: str) -> FastAPI:
     demo = page(studio)
     # Gradio asks whether a file was really uploaded only in apps it launched itself; in a mounted one a request could name any file of this computer.
     demo.has_launched = True
-    return gr.mount_gradio_app(
+    gr.mount_gradio_app(
         app, demo, path="/", server_name="127.0.0.1", server_port=port, footer_links=[], run_history=False, allowed_paths=[],
         blocked_paths=[str(folder) for folder in (studio.settings.home / "personas", studio.settings.home / "models", studio.settings.home / "adapters")],
         favicon_path=str(studio.settings.assets / "art" / "favicon.svg"), show_error=False, max_file_size=LARGEST_FILE, ssr_mode=False, enable_monitoring=False, pwa=False,
         mcp_server=False, theme=theme(), css_paths=styles(studio.settings),
     )  # fmt: skip
+    # What is queued is answered by, and remembers pages in, the app that serves them; Gradio's own would be a second one, made where the page ends.
+    demo.app = next(route.app for route in app.routes if isinstance(route, Mount) and isinstance(route.app, gr.routes.App))
+    return app
 
 
 def styles(settings: Settings) -> list[Path]:

@@ -3,7 +3,7 @@
 At every import it parses each component's source and renders stubs for code editors into its own folder (`gradio.component_meta.create_or_modify_pyi`),
 which is nearly half of what importing it costs. Its command line and httpx's, its workflows, and what it borrows from other people's pages, with all they
 import, are never called here, nor is it in a notebook. pandas, a seventh of the rest, is only asked for tables, which the window has none of. And a page
-makes a whole web app each time its queue is set, before there is anything on it.
+makes a whole web app each time its queue is set and once more where it ends, beside the one it is mounted with.
 """
 
 import importlib
@@ -90,7 +90,7 @@ def leave_out() -> None:
 
 @contextmanager
 def no_app_yet() -> Iterator[None]:
-    """A page made inside has no web app of its own until its `with` ends."""
+    """A page made inside has no web app of its own: it gets that where it is mounted."""
     app = importlib.import_module("gradio.routes").App
     made = app.create_app
     app.create_app = staticmethod(lambda *_, **__: None)

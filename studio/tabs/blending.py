@@ -14,7 +14,7 @@ from studio.services import blends
 from studio.services.blends import Ingredient
 from studio.services.studio import Studio
 from studio.tabs.room import lesson_line, note
-from studio.tabs.wiring import LATEST, Choose, Pick, bind, html, says, when
+from studio.tabs.wiring import LATEST, Choose, Pick, bind, html, once_seen, says
 
 FEW = 3  # lines, where the writer has named none
 LONGEST = 60  # tokens of an answer, as in a lesson
@@ -285,7 +285,7 @@ def build(studio: Studio, persona: gr.Radio, tab: gr.Tab) -> gr.State:
     gr.on([method.input, *(weight.release for weight in weights)], bind(changed, studio), None, every, **calm)
     chosen = [persona, voices, method, line, heard, *weights]
     listen_.click(bind(listen, studio), [listener, *chosen], every, concurrency_limit=None, trigger_mode="once", **calm)
-    when(persona.change).then(bind(arrive, studio), [listener, persona], every, **calm, **LATEST)
+    once_seen("train", persona.change).success(bind(arrive, studio), [listener, persona], every, **calm, **LATEST)
     stop.click(bind(hush, studio), None, None, **calm)
     line.input(bind(show, studio), [persona, voices, line, heard], every, **calm)
     keep_.click(bind(keep, studio), [persona, voices, method, heard, *weights], every, **calm).success(

@@ -15,7 +15,7 @@ from studio.domain.formats.telling import counted
 from studio.services import exchange, homecoming
 from studio.services.exchange import Arrived, Reading
 from studio.services.studio import Studio
-from studio.tabs.wiring import LATEST, Pick, bind, cast, focus, html, says, when
+from studio.tabs.wiring import LATEST, Pick, bind, cast, focus, html, once_seen, says
 
 LEDE = "Cards, chats, data sets, scripts, tables or packages, one or many, or a whole folder. Nothing comes in before you have seen it."
 LEARNED = "This is what was learned on another machine. Nothing was brought in. Drop it in Train, under “Train on another machine”."
@@ -290,7 +290,7 @@ def build(studio: Studio, persona: gr.Radio) -> None:
     leave.click(bind(close, studio), None, outputs, **calm).success(
         None, js=focus("#write .ps-shelf > .ps-quiet.ps-wide", "#write .ps-drawer")
     )
-    when(persona.change).then(bind(put_away, studio), None, outputs[:-1], **calm, **LATEST)
+    once_seen("write", persona.change).success(bind(put_away, studio), None, outputs[:-1], **calm, **LATEST)
     gr.on([files.upload, files.delete, files.clear], bind(look_at_files, studio), [persona, files], outputs, show_progress_on=files)
     folder.upload(bind(look_at_folder, studio), [persona, folder], outputs, show_progress_on=files)
     speaker.input(bind(take_for, studio), [persona, source, where, speaker], outputs, **calm)

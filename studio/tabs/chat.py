@@ -18,7 +18,7 @@ from studio.services.studio import Studio
 from studio.tabs import hastening
 from studio.tabs.room import SIDES, Room, Talks, Who, buttons, called, columns, note, offered, temperature, titled, unless
 from studio.tabs.speech import bubbles
-from studio.tabs.wiring import LATEST, MISTAKE, Choose, bind, go, html, literal, says, when
+from studio.tabs.wiring import LATEST, MISTAKE, Choose, bind, go, html, literal, once_seen, says, when
 
 QUESTIONS = ("first", "second", "third")
 INVITE = '<p class="invite">{}</p>'
@@ -332,7 +332,7 @@ def _wire(studio: Studio, persona: gr.Radio, tab: gr.Tab, parts: dict[str, Any],
     parts["faster"].input(bind(hurry, studio), [parts["faster"], *here], everything, **calm)
     parts["teach"].click(None, js=go("train"))
     when(tab.select, who.input, partner.input, beside.input).then(bind(visit, studio), here, everything, **calm, **LATEST)
-    left = when(persona.change).then(bind(leave, studio), [talks, ear], None, **calm, **LATEST)
+    left = once_seen("chat", persona.change).success(bind(leave, studio), [talks, ear], None, **calm, **LATEST)
     left.success(bind(visit, studio), here, everything, **calm, **LATEST).success(*back, **calm, **LATEST)
 
 

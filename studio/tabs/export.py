@@ -17,7 +17,7 @@ from studio.services.studio import Studio
 from studio.tabs import diploma, giving, pictures
 from studio.tabs.product import FIRST, Bench, at_work, cards, fingerprint, needs, note, outcome, to_send
 from studio.tabs.room import FILES, RARE, chosen, lesson_line
-from studio.tabs.wiring import LATEST, bind, go, html, says, when
+from studio.tabs.wiring import LATEST, bind, go, html, once_seen, says
 
 OURS: sizes.FileKind = "Q8_0"
 SENT = "sent"  # no fingerprint: whatever is there is news
@@ -287,7 +287,7 @@ def _wire(studio: Studio, persona: gr.Radio, tab: gr.Tab, parts: dict[str, Any])
     parts["send"].click(bind(send, studio), order, everything, **calm)
     parts["replace"].click(bind(replace, studio), order, everything, **calm)
     parts["timer"].tick(bind(watch, studio), [persona, parts["seen"]], everything, **calm)
-    when(persona.change).then(bind(arrive, studio), [persona, lesson, file], everything, **calm, **LATEST)
+    once_seen("export", persona.change).success(bind(arrive, studio), [persona, lesson, file], everything, **calm, **LATEST)
     parts["sending"].change(bind(deliver, studio), [persona, parts["sending"]], everything, concurrency_limit=None, **calm)
     parts["stop"].click(bind(stop, studio), [persona, parts["sending"]], everything, **calm)
 

@@ -12,7 +12,7 @@ from studio.services import adapters, exchange, exports, hub, parcel
 from studio.services.exports import Made
 from studio.services.studio import Studio
 from studio.tabs import pictures
-from studio.tabs.wiring import LATEST, Pick, bind, html, says, when
+from studio.tabs.wiring import LATEST, Pick, bind, html, once_seen, says
 
 WAYS = [
     ("Everything\nFor another Persona Studio: sheet, conversations, what was learned, certificate. (package, zip)", "package"),
@@ -101,4 +101,4 @@ def build(studio: Studio, persona: gr.Radio, name: gr.Textbox) -> None:
     wrapped.click(bind(wrap, studio), [persona, way], outputs, show_progress_on=wrapped)
     way.input(bind(away, studio), persona, outputs, **calm)
     send.click(bind(put, studio), [persona, name, token], outputs, trigger_mode="once", concurrency_limit=None, **calm)
-    when(persona.change).then(bind(away, studio), persona, outputs, **calm, **LATEST)
+    once_seen("export", persona.change).success(bind(away, studio), persona, outputs, **calm, **LATEST)

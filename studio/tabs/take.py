@@ -9,7 +9,7 @@ from studio.domain.errors import NotReady, StudioError
 from studio.domain.formats import delivery
 from studio.services import exchange
 from studio.services.studio import Studio
-from studio.tabs.wiring import LATEST, bind, focus, html, says, when
+from studio.tabs.wiring import LATEST, bind, focus, html, once_seen, says
 
 LEDE = "The package holds everything and can be brought in again as it was. The other forms are for other programs."
 SHOW = "() => requestAnimationFrame(() => document.querySelector('#take').scrollIntoView({block: 'start'}))"
@@ -72,4 +72,4 @@ def build(studio: Studio, persona: gr.Radio) -> None:
     start.click(bind(offer, studio), [persona, way], outputs, **seen).success(None, js=SHOW).success(None, js=TO_PANEL)
     way.input(bind(offer, studio), [persona, way], outputs, **seen)
     leave.click(bind(close, studio), None, outputs, show_progress="hidden").success(None, js=BACK)
-    when(persona.change).then(bind(close, studio), None, outputs, show_progress="hidden", **LATEST)
+    once_seen("write", persona.change).success(bind(close, studio), None, outputs, show_progress="hidden", **LATEST)

@@ -11,7 +11,7 @@ from studio.domain.training import Preset
 from studio.services import orders
 from studio.services.studio import Studio
 from studio.tabs import away, blending, continuing, earlier, fits, form, lesson, several, trying
-from studio.tabs.wiring import LATEST, Choose, Pick, bind, go, html, on_view, says, when
+from studio.tabs.wiring import LATEST, Choose, Pick, bind, go, html, on_view, once_seen, says
 
 AWAY = "This lesson was taught on another machine, and its safe copies stayed there. What was learned is kept. Start over, or go on with it there."
 QUIET: dict[str, Any] = {"show_progress": "hidden"}
@@ -306,4 +306,5 @@ def _wire_lesson(
     packed.success(None, parts["parcel"], None, js=away.TAKE)
     home = [parts["drop"], parts["home"], wants_new]
     parts["drop"].upload(bind(away.bring_home, studio), parts["drop"], home, show_progress_on=parts["drop"]).success(**refresh)
-    when(persona.change).then(lambda: gr.update(visible=False), None, parts["home"], **QUIET, **LATEST)  # it tells of the character before
+    # What came home tells of the character before.
+    once_seen("train", persona.change).success(lambda: gr.update(visible=False), None, parts["home"], **QUIET, **LATEST)

@@ -84,6 +84,14 @@ def on_view(tab: gr.Tab, persona: gr.Radio, *events: Any) -> Any:
     )
 
 
+def once_seen(room: str, *events: Any) -> Any:
+    """These events, in a page in which this room was opened before: a room nobody has seen has nothing to put away.
+
+    Others follow: `once_seen("chat", persona.change).success(leave, ..., **LATEST)`. Gradio draws a room when it is first opened, and keeps it.
+    """
+    return gr.on(list(events), None, js=f"() => {{ if (!document.querySelector('#{room}')) throw 'unseen'; }}")
+
+
 def cast(studio: Studio, wanted: str) -> dict[str, Any]:
     """An update of the selector: everybody there is, with `wanted` open if it exists."""
     characters = studio.library.characters()

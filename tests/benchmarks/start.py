@@ -35,6 +35,9 @@ PATIENCE = 120  # seconds to wait for a quiet machine
 IMPORTS = "import sys, torch, transformers, peft, trl; from studio.cli import main; sys.exit(main(sys.argv[1:]))"
 # Libraries that a process which imported them has mapped.
 HEAVY = tuple(f"/{name}/" for name in ("torch", "bitsandbytes", "llama_cpp", "sklearn", "pandas", "pyarrow"))
+# Looked at in each frame: Playwright's own waiting looks at growing intervals, in the end twice a second, which would be measured with it.
+PAINTED = "() => document.body?.innerText.includes('Opening the studio') || document.querySelector('[role=tab]')"
+USABLE = "() => document.querySelector('[role=tab]')?.checkVisibility() && document.querySelector('#cast label')?.checkVisibility()"
 TELL = "import os, sys; open(sys.argv[1] + '.new', 'w').write(sys.argv[2]); os.replace(sys.argv[1] + '.new', sys.argv[1])"
 
 
@@ -58,7 +61,8 @@ def one(browser: BrowserContext, ours: bool, place: Path) -> dict[str, float]:
     sent.unlink(missing_ok=True)
     (place / "tell.py").write_text(TELL)
     surroundings = {
-        **os.environ,
+        # As on a person's computer, Python keeps what it compiled: else each start compiles the studio anew.
+        **{name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"},
         "BROWSER": f"{sys.executable} {place / 'tell.py'} {sent} %s",
         "PERSONA_STUDIO_ENV": sys.prefix,
         "PYTHONPATH": str(HERE),
@@ -72,11 +76,10 @@ def one(browser: BrowserContext, ours: bool, place: Path) -> dict[str, float]:
                 sys.exit(f"The studio did not start:\n{(place / 'log.txt').read_text()[-2000:]}")
             time.sleep(0.002)
         page.goto(sent.read_text(), wait_until="commit")
-        page.get_by_text("Opening the studio").or_(page.get_by_role("tab", name="Write")).wait_for()
+        page.wait_for_function(PAINTED, polling="raf")
         page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
         paint = time.perf_counter() - began
-        page.get_by_role("tab", name="Write").wait_for(timeout=60_000)
-        page.locator("#cast label").first.wait_for(timeout=60_000)
+        page.wait_for_function(USABLE, polling="raf", timeout=60_000)
         usable = time.perf_counter() - began
     maps = [region.path for region in psutil.Process(child.pid).memory_maps()]
     heavy = sum(any(name in path for path in maps) for name in HEAVY)
