@@ -67,8 +67,9 @@ def build(folder: Path, who: str, settings: dict, rows: list[dict], rate: float 
     return SFTTrainer(model=adapted, data_collator=padded, **told)
 
 
-def products(trainer: Trainer, rows: list[dict], batch: int) -> float:
-    """Seconds that only the matrix products of one look at these rows take, at the best speed this processor shows in one of the model's own shape.
+def products(trainer: Trainer, rows: list[dict], batch: int) -> dict[str, float]:
+    """Seconds that only the matrix products of one look at these rows take, at the best speed this processor shows in one of the model's own shape,
+    and that speed in billions of operations a second.
 
     Of each token computed two products with every frozen matrix of the layers (forward, and back to what was read), of each learned one two with the head.
     """
@@ -81,7 +82,7 @@ def products(trainer: Trainer, rows: list[dict], batch: int) -> float:
         began = time.perf_counter()
         read @ weight.T
         best = max(best, 2 * len(read) * weight.numel() / (time.perf_counter() - began))
-    return 4 * (layers * computed + head.numel() * learned) / best
+    return {"products_seconds": 4 * (layers * computed + head.numel() * learned) / best, "gflops": best / 1e9}
 
 
 def measure(folder: Path, who: str, steps: int, batch: int) -> dict:
@@ -100,7 +101,7 @@ def measure(folder: Path, who: str, steps: int, batch: int) -> dict:
     return {
         "tokens_per_second": tokens / sum(clock.wall[1:]), "cpu_seconds": sum(clock.cpu[1:]), "step_seconds": sum(clock.wall[1:]) / steps,
         "peak_mb": peak / 1e6, "over_imports": (peak - imports) / weights, "loading_over_imports": (loaded - imports) / weights,
-        "seconds": sum(clock.wall), "products_seconds": products(trainer, rows, batch) if who == "ours" else 0.0, "losses": [line["loss"] for line in trainer.state.log_history if "loss" in line],
+        "seconds": sum(clock.wall), **(products(trainer, rows, batch) if who == "ours" else {}), "losses": [line["loss"] for line in trainer.state.log_history if "loss" in line],
     }  # fmt: skip
 
 
