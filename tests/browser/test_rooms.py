@@ -45,3 +45,16 @@ def test_a_hidden_room_is_asked_when_it_is_opened(studio_page, asked):
     assert asked["consult"] == 1 and not asked["form"]
     choose(studio_page, "Professor Quillfeather")
     assert asked["consult"] == 2 and not asked["form"]
+
+
+def test_a_room_nobody_has_seen_has_nothing_to_put_away(studio_page, asked):
+    settle(studio_page)
+    asked.clear()
+    choose(studio_page, "Marlow")
+    settle(studio_page)
+    assert set(asked) <= {"reink", "shut", "look", "look_2", "lambda"}, "only what stands on the page is asked, and the editor told"
+    open_tab(studio_page, "Write")
+    choose(studio_page, "Professor Quillfeather")
+    settle(studio_page)
+    assert asked["put_away"] == 1, "what was opened once is put away with its character"
+    assert not asked["leave"] + asked["arrive"] + asked["away"]
