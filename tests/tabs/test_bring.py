@@ -212,7 +212,17 @@ def test_both_panels_are_in_the_window_and_shut(studio, pip):
     assert shown == {"bring": False, "take": False, "bring-open": "hidden", "take-open": "hidden"}
     handlers = {fn.name for fn in page.fns.values()}
     assert {"look_at_files", "look_at_text", "bring_in", "turn_to", "undo", "offer"} <= handlers
-    assert page.app.state_holder.capacity == app.PAGES, "pages closed long ago don't fill the memory"
+
+
+def served(studio):
+    """Gradio's app, as the studio serves it."""
+    return next(route.app for route in app.web(studio, 7999, "key").routes if isinstance(getattr(route, "app", None), gr.routes.App))
+
+
+def test_pages_are_remembered_in_one_place_and_not_for_ever(studio, pip):
+    inner = served(studio)
+    assert inner.state_holder.capacity == app.PAGES, "pages closed long ago don't fill the memory"
+    assert inner.get_blocks().app is inner, "what is queued and what is not know the same page"
 
 
 def test_nothing_a_file_says_is_shown_by_something_that_knows_markup(studio, pip):
@@ -224,8 +234,7 @@ def test_nothing_a_file_says_is_shown_by_something_that_knows_markup(studio, pip
 
 def test_a_file_that_nobody_uploaded_is_never_read(studio, pip, tmp_path, monkeypatch):
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(studio.library.scratch))
-    web = app.web(studio, 7999, "key")
-    page = next(route.app for route in web.routes if hasattr(getattr(route, "app", None), "get_blocks")).get_blocks()
+    page = served(studio).get_blocks()
     look = next(fn for fn in page.fns.values() if fn.name == "look_at_files")
 
     def ask(path):
