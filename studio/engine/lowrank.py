@@ -23,6 +23,7 @@ from transformers.models.gemma3.modeling_gemma3 import Gemma3MLP
 from transformers.models.gemma4.modeling_gemma4 import Gemma4TextMLP
 
 from studio.engine.gating import Gate, gate, ungate
+from studio.engine.norms import blocks
 
 ROWS = 1024  # of a weight at a time, so that no copy of it in fp32 is made
 READERS = (("q_proj", "k_proj", "v_proj"), ("gate_proj", "up_proj"))  # of the same input, in the order they are called
@@ -54,11 +55,11 @@ class _LowRank(torch.autograd.Function):
         outs = []
         for part, narrow, scale in zip(parts, inner, scales, strict=True):
             wide = part.b.to(x.dtype).T
-            if part.base is None:
-                out = (flat @ part.weight.T).addmm_(narrow, wide, alpha=scale)  # type: ignore[union-attr]
+            base = flat @ part.weight.T if part.base is None else part.base.reshape(-1, part.base.shape[-1])  # type: ignore[union-attr]
+            if part.gain is not None:
+                outs.append(_stretched(base, part.gain, narrow @ wide, scale))
             else:
-                out = torch.addmm(part.base.reshape(-1, part.base.shape[-1]), narrow, wide, alpha=scale)
-            outs.append(out if part.gain is None else out.mul_(part.gain.to(out.dtype)))
+                outs.append(torch.addmm(base, narrow, wide, alpha=scale) if part.weight is None else base.addmm_(narrow, wide, alpha=scale))
         ctx.scales, ctx.count = scales, len(given)
         ctx.save_for_backward(x, up, *given, *inner, *(out for out, part in zip(outs, parts, strict=True) if part.gain is not None))
         return tuple(out.view(*x.shape[:-1], -1) for out in outs)
@@ -73,7 +74,7 @@ class _LowRank(torch.autograd.Function):
             outer, pull = grad.reshape(-1, grad.shape[-1]), None
             if part.gain is not None:
                 pull = ((outer * next(outs)).sum(0, dtype=torch.float32) / part.gain).to(part.gain.dtype)
-                outer = outer * part.gain.to(outer.dtype)
+                outer = _stretched(outer, part.gain)
             backs.append((outer @ part.b.to(outer.dtype)).mul_(scale))
             for_b = (narrow.T @ outer).mul_(scale).to(part.b.dtype).T  # this way round is the quicker one
             if ctx.needs_input_grad[0] and part.weight is not None:
@@ -97,6 +98,17 @@ class _LowRank(torch.autograd.Function):
 
 def _parts(given: Sequence[Tensor | None]) -> list[Part]:
     return [Part(*given[n : n + len(Part._fields)]) for n in range(0, len(given), len(Part._fields))]  # type: ignore[arg-type]
+
+
+def _stretched(whole: Tensor, gain: Tensor, more: Tensor | None = None, scale: float = 1.0) -> Tensor:
+    """(whole + scale · more) ∘ gain in the numbers of `whole` (rows, out), rounded once: most of what a gain learns is less than bf16 tells from 1."""
+    made = torch.empty_like(whole)
+    for out, rows, *beside in blocks(made, whole, *(() if more is None else (more,))):
+        full = rows.to(torch.float32, copy=True)
+        for each in beside:
+            full.add_(each.float(), alpha=scale)
+        out.copy_(full.mul_(gain))
+    return made
 
 
 def _rows(x: Tensor, up: Tensor | None) -> Tensor:

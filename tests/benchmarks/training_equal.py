@@ -63,10 +63,14 @@ def taught(folder: Path, who: str, rows: list[dict], steps: int, batch: int, sch
 
 
 def losses(folder: Path) -> float:
-    """The farthest of our losses from a peer's, relative, over 60 steps."""
-    rows = json.loads((folder / "rows.json").read_text("utf-8"))
-    ours, *peers = (taught(folder, who, rows, 60, 4) for who in ("ours", *PEERS))
-    return max(abs(a / b - 1) for peer in peers for a, b in zip(ours, peer, strict=True))
+    """The farthest of our losses from a peer's, relative, over 60 steps: of a LoRA from both peers', of a DoRA from peft's own."""
+    rows, worst = json.loads((folder / "rows.json").read_text("utf-8")), 0.0
+    for who, peers in (("ours", PEERS), ("ours-dora", ("peft-dora",))):
+        ours, *others = (taught(folder, each, rows, 60, 4) for each in (who, *peers))
+        found = max(abs(a / b - 1) for other in others for a, b in zip(ours, other, strict=True))
+        print(f"  losses, {who}: {found:.1e} apart", flush=True)
+        worst = max(worst, found)
+    return worst
 
 
 def by_heart(folder: Path) -> float | None:

@@ -5,7 +5,7 @@ import pytest
 import torch
 from peft import LoraConfig, get_peft_model
 
-from studio.engine.lowrank import forget, quicken
+from studio.engine.lowrank import answers, forget, quicken
 from tests.engine import tiny
 
 IDS = torch.tensor([[2, 40, 41, 42, 60, 61, 62, 63], [2, 80, 81, 82, 83, 84, 85, 86]])
@@ -70,6 +70,23 @@ def test_adapters_that_are_switched_off_or_merged_answer_as_pefts_do():
     assert torch.allclose(quick(IDS).logits, wanted, atol=1e-4)
     quick.unmerge_adapter()
     assert torch.allclose(quick(IDS).logits, wanted, atol=1e-3)
+
+
+def test_what_a_gain_learns_is_heard_in_bf16():
+    torch.manual_seed(5)
+    plain = torch.nn.Sequential(torch.nn.Linear(64, 256, bias=False))
+    layer = get_peft_model(plain, LoraConfig(r=4, target_modules=["0"], use_dora=True)).base_model.model[0]
+    gain = 0.98 + 0.04 * torch.rand(256)
+    with torch.no_grad():
+        layer.base_layer.weight.copy_(layer.base_layer.weight.bfloat16())
+        layer.lora_magnitude_vector["default"].weight.copy_(layer.base_layer.weight.norm(dim=1) * gain)
+    layer.base_layer.weight.data = layer.base_layer.weight.data.bfloat16()
+    x = torch.randn(4000, 64).bfloat16()
+    (heard,) = answers((layer,), x)
+    base = x.float() @ layer.base_layer.weight.float().T
+    off = (heard.float() * base).sum(0) / (base * base).sum(0) / gain - 1
+    rounded = gain.bfloat16().float() / gain - 1
+    assert off.square().mean().sqrt() < rounded.square().mean().sqrt() / 2, "bf16 tells 1 from 1.008, and a lesson learns less than that"
 
 
 def test_an_answer_between_two_steps_changes_nothing():
