@@ -33,10 +33,8 @@ from tests.benchmarks.shared import quiet  # noqa: E402
 TABLE = ("train-270m", "epoch-270m", "train-1b", "memory-1b", "dora")
 EQUAL = 0.003  # losses of each step, relative
 AGAIN = 3  # times a process that others disturbed is measured anew
-HEADLINE, PACE = (
-    40,
-    900,
-)  # seconds of one look at everything, on a processor of so many billion operations a second: on one of half the pace, twice as many
+# Seconds of one look at everything on the two cores they were set on, which multiply so many billion numbers a second.
+HEADLINE, PACE = 40, 900
 DEFAULTS = "sft"  # is started as everybody starts it; all others in the studio's surroundings
 Figures = dict[str, dict[str, float]]  # party -> name -> median
 
@@ -49,7 +47,7 @@ class Row:
     parties: tuple[str, ...]
     steps: int
     batch: int  # 8 is trl's own; 4 keeps its hour on 1B short
-    bars: dict[str, tuple[float | Callable[[Figures], float], float, str]]
+    bars: dict[str, tuple[float, float, str]]
     made: Callable[[Figures], dict[str, float]]
     once: tuple[str, ...] = ()  # measured in the first round only: its losses are what counts
 
@@ -61,14 +59,14 @@ def speeds(found: Figures) -> dict[str, float]:
 
 
 def whole(found: Figures) -> dict[str, float]:
-    """What one look at everything takes, and which share of it this processor needs for the matrix products alone, whatever else is done."""
+    """What one look at everything takes; what it would, were nothing but the matrix products quicker, at the headline's pace; and their share of it here."""
     ours = found["ours"]
-    return {"seconds": ours["seconds"], "share that is products": ours["products_seconds"] / ours["seconds"]}
-
-
-def promised(found: Figures) -> float:
-    """What the headline allows one look at everything on this processor, in seconds."""
-    return HEADLINE * PACE / found["ours"]["gflops"]
+    took, products = ours["seconds"], ours["products_seconds"]
+    return {
+        "seconds": took,
+        f"seconds, products at {PACE} GF/s": took - products * (1 - ours["gflops"] / PACE),
+        "share that is products": products / took,
+    }
 
 
 def tax(found: Figures) -> dict[str, float]:
@@ -79,7 +77,7 @@ def tax(found: Figures) -> dict[str, float]:
 
 ROWS = {
     "train-270m": Row("270m", ("sft", "tuned", "ours", "ours-apart", "sft-calm"), 2, 8, {"x sft": (6, 10, ">="), "x tuned": (3, 4, ">=")}, speeds, once=("ours-apart", "sft-calm")),
-    "epoch-270m": Row("270m", ("ours",), 13, 8, {"seconds": (promised, HEADLINE, "<="), "share that is products": (0.5, 0.7, ">=")}, whole),
+    "epoch-270m": Row("270m", ("ours",), 13, 8, {f"seconds, products at {PACE} GF/s": (HEADLINE, HEADLINE, "<="), "share that is products": (0.5, 0.7, ">=")}, whole),
     "train-1b": Row("1b", ("sft", "ours"), 1, 4, {"x sft": (4, 7, ">=")}, speeds),
     "memory-1b": Row("1b", ("ours",), 2, 4, {"x weights": (2, 1.4, "<=")}, lambda found: {"x weights": found["ours"]["over_imports"]}),
     "dora": Row("1b", ("peft-dora", "ours", "ours-dora"), 1, 4, {"x LoRA's step": (1.25, 1.1, "<="), "GB more": (1, 0.15, "<=")}, tax, once=("peft-dora",)),
@@ -148,10 +146,7 @@ def judged(name: str, lines: list[dict], count: int) -> dict:
     middle = {who: {key: statistics.median(line[key] for line in each) for key in each[0] if key not in ("losses", "who", "round", "code")} for who, each in found.items()}  # fmt: skip
     apart = {who: max(abs(a / b - 1) for a, b in zip(each[0]["losses"], found[peer][0]["losses"], strict=True)) for who, each in found.items() if (peer := other(who, row)) in found}  # fmt: skip
     figures = row.made(middle)
-    bars = {
-        key: {"measured": figures[key], "gate": bar[0](middle) if callable(bar[0]) else bar[0], "ambition": bar[1], "sign": bar[2]}
-        for key, bar in row.bars.items()
-    }
+    bars = {key: {"measured": figures[key], "gate": bar[0], "ambition": bar[1], "sign": bar[2]} for key, bar in row.bars.items()}
     reached = all(reaches(bar["measured"], bar["gate"], bar["sign"]) for bar in bars.values())
     equal = all(each <= EQUAL for each in apart.values())
     return {
